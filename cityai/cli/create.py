@@ -105,7 +105,9 @@ def new(
         Path | None,
         typer.Option("--from", help="Look at this table and propose the specification."),
     ] = None,
-    time: Annotated[str, typer.Option(help="With --from: column with the moment.")] = "",
+    time: Annotated[
+        str, typer.Option(help="With --from: column with the moment; or its parts: year,month.")
+    ] = "",
     place: Annotated[
         str, typer.Option(help="With --from: column with the place; several with commas.")
     ] = "",

@@ -43,6 +43,12 @@ class SourceSpec(SpecRecord):
     """Texts in columns of numbers for an amount that its owner hides, such as `<5`: unknown, never
     0. A sum with such a part is unknown too."""
 
+    joined: dict[Text, Annotated[tuple[Text, ...], Field(min_length=2)]] = Field(
+        default_factory=dict
+    )
+    """New columns, each of the texts of several with a blank between them: `month: [year, mo]` is
+    `2023 5`, a date with `format: '%Y %m'`. Without one of them it is empty."""
+
     @model_validator(mode="after")
     def _two_marks(self) -> Self:
         if self.thousands == self.decimal:
@@ -90,8 +96,9 @@ class ColumnSpec(SpecRecord):
     pattern: str | None = None
     """Regular expression that the whole text must match."""
     format: str | None = None
-    """strptime pattern of a date written as text, or `epoch_ms` or `epoch_s` (since 1970, UTC).
-    ISO 8601 without it; nothing is guessed."""
+    """strptime pattern of a date written as text, or `epoch_ms` or `epoch_s` (since 1970, UTC), or
+    `excel` (days as spreadsheets count them). `%G-W%V` is the Monday of a week; months may be named
+    in English, Spanish, French, Portuguese or German. ISO 8601 without it; nothing is guessed."""
     width: Annotated[int, Field(ge=2, le=40)] | None = None
     """Digits of a code that lost its leading zeros: with 5, the text 2118 is 02118."""
     label: str = ""

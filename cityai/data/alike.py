@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from cityai.config.tables import ColumnSpec
-from cityai.data.contract import EPOCHS, Contract
+from cityai.data.contract import Contract
 from cityai.data.conversion import convert_columns
 from cityai.data.source.alike import Apart
 from cityai.data.source.engine import Table
 from cityai.data.source.functions import has_sign
 from cityai.data.source.questions import Grouping
+from cityai.data.written_dates import EPOCHS
 
 
 def tell_rows(grouping: Grouping, contract: Contract, used: frozenset[str]) -> Grouping:

@@ -7,10 +7,8 @@ and judges here what they accepted and what they refused, value by value.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -18,6 +16,7 @@ import pandera.pandas as pa
 
 from cityai.config.tables import ColumnSpec, ColumnType
 from cityai.data.source.engine import Table, fetch_frame
+from cityai.data.written_dates import is_date_format
 from cityai.errors import DataError, SpecError
 from cityai.i18n.messages import say
 
@@ -45,8 +44,6 @@ _DTYPES: Final[dict[ColumnType, str]] = {
     "date": "datetime64[us]",
     "datetime": "datetime64[us]",
 }
-EPOCHS: Final = {"epoch_ms": 1_000, "epoch_s": 1_000_000}
-"""Formats of a moment that count from 1970, each with the microseconds of its unit."""
 _JUDGED: Final = 100_000
 
 
@@ -145,19 +142,13 @@ def _check_column(name: str, column: ColumnSpec) -> None:
             raise SpecError(
                 f"the pattern is not a regular expression ({error})", where=where
             ) from None
-    if column.format is not None and column.format not in EPOCHS:
-        sample = datetime(2001, 2, 1, tzinfo=UTC)
-        try:
-            back: tuple[int, ...] = time.strptime(sample.strftime(column.format), column.format)[:2]
-        except ValueError:
-            back = ()
-        if back != (2001, 2):
-            raise SpecError(
-                f"'{column.format}' is not a date format with a year and a month",
-                where=where,
-                expected="a strptime pattern such as '%d/%m/%Y' or '%Y-%m-%dT%H:%M:%S', or "
-                "epoch_ms",
-            )
+    if column.format is not None and not is_date_format(column.format):
+        raise SpecError(
+            f"'{column.format}' is not a date format with a year and a month, or a year and a week",
+            where=where,
+            expected="a strptime pattern such as '%d/%m/%Y', '%Y-%m-%dT%H:%M:%S' or '%G-W%V', or "
+            "epoch_ms, epoch_s or excel",
+        )
 
 
 def build_schema(columns: Mapping[str, ColumnSpec]) -> pa.DataFrameSchema:

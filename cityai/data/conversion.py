@@ -16,7 +16,6 @@ from cityai.config.tables import ColumnSpec
 from cityai.data.contract import (
     ABOVE,
     BELOW,
-    EPOCHS,
     MISSING,
     NO_MATCH,
     NOT_ALLOWED,
@@ -27,30 +26,28 @@ from cityai.data.contract import (
 from cityai.data.source.engine import TIMES, SourceTable, Table
 from cityai.data.source.functions import (
     ABSOLUTE,
+    BLANKS,
     compose_text,
     count_bytes,
     match_whole,
-    parse_local,
-    parse_zoned,
     pick_character,
-    read_epoch,
     to_local,
     trim_text,
+    write_text,
 )
+from cityai.data.written_dates import convert_written
 
-BLANKS: Final = (
-    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
-    "\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
-"""Outer characters that are not part of a text: blanks, line ends, invisible marks."""
 EARLIEST: Final = "1900-01-01"
 LATEST: Final = "2200-01-01"
-LATEST_EPOCH: Final = 8_000_000_000_000_000
-"""Microseconds since 1970 that lie beyond the years that are read."""
 LARGEST: Final = 1e18
-TRUE: Final = ("true", "t", "yes", "y", "1", "sí", "si", "sim", "oui", "vrai", "verdadero")
-FALSE: Final = ("false", "f", "no", "n", "0", "não", "nao", "non", "faux", "falso")
-"""Texts with one reading, in lower case, in the languages of the cards."""
+TRUE: Final = (
+    *("true", "t", "yes", "y", "1", "sí", "si", "sim", "s", "oui", "o", "vrai", "verdadero"),
+    *("ja", "j", "wahr"),
+)
+FALSE: Final = (
+    *("false", "f", "no", "n", "0", "não", "nao", "non", "faux", "falso", "nein", "falsch"),
+)
+"""Texts with one reading, in lower case, in the languages of the cards and in German."""
 UNSAID: Final = frozenset(
     ["n/a", "na", "n.a.", "nan", "null", "none", "nil", "-", "--", "---", ".", "..", "?", "#n/a",
      "missing", "unknown", "not available", "not recorded", "pending", "no data", "n/d", "nd",
@@ -66,6 +63,10 @@ ISO_OFFSET: Final = r".*[0-9]{2}:[0-9]{2}.*(Z|[+-][0-9]{2}(:[0-9]{2})?)"
 WHOLE: Final = r"[+-]?[0-9]+"
 NARROW: Final = " \u00a0\u2009\u202f"
 """Blanks that stand between thousands."""
+DASHES: Final = ("\u2212", "\u2013")
+LEADING_DASH: Final = f"^[{''.join(DASHES)}] ?([0-9.,])"
+TRAILING_MINUS: Final = r"^([0-9.,](?:.*[0-9.,])?) ?-$"
+"""Amounts below zero as printers, and SAP, write them."""
 THOUSANDS: Final = {" ": f"[{NARROW}]", "'": "['\u2019]"}
 """Marks between thousands that are written in several ways."""
 NUMBER: Final = {
@@ -103,7 +104,7 @@ def convert_columns(
     read: dict[str, Any] = dict(kept)
     for i, name in enumerate(contract.columns):
         cell = table[names[name]]
-        read[f"t{i}"] = cell if _is_ready(cell, contract.columns[name]) else _read_text(cell)
+        read[f"t{i}"] = cell if _is_ready(cell, contract.columns[name]) else write_text(cell)
         read[f"x{i}"] = cell
         if contract.columns[name].type == "integer" and cell.type().is_string():
             # A number as most programs write it needs no other look.
@@ -178,20 +179,14 @@ def _is_ready(cell: Any, column: ColumnSpec) -> bool:
     return bool(native.is_string())
 
 
-def _read_text(cell: Any) -> Any:
-    native = cell.type()
-    if native.is_floating():
-        # An identifier that once had a gap is stored as 101.0; it is 101.
-        return cell.isnan().ifelse(None, cell.cast("string").re_replace(r"[.]0$", ""))
-    if native.is_decimal():
-        return cell.cast("string").re_replace(r"[.]0+$", "")
-    if native.is_timestamp():
-        return cell.cast("string").re_replace(r" 00:00:00$", "")
-    return cell.cast("string")
-
-
 def _strip_number(text: Any, contract: Contract) -> Any:
-    """Take off what is not part of a number: texts beside it, and marks between thousands."""
+    """Take off what is not part of a number: texts beside it, and marks between thousands.
+
+    A minus that stands behind, or is a dash of printers, is one before.
+    """
+    has_dash = text.substr(0, 1).isin(DASHES) | (pick_character(text, -1) == "-")
+    dashed = text.re_replace(LEADING_DASH, r"-\1").re_replace(TRAILING_MINUS, r"-\1")
+    text = has_dash.ifelse(dashed, text)
     if contract.beside:
         beside = "|".join(map(re.escape, contract.beside))
         blank = f"[{NARROW}]*"
@@ -241,14 +236,8 @@ def _convert_moment(cell: Any, column: ColumnSpec, contract: Contract) -> Any:
         return cell.cast("timestamp(6)")
     if native.is_timestamp():
         moment = cell
-    elif column.format in EPOCHS:
-        whole = match_whole(cell, WHOLE).ifelse(cell, None).try_cast("int64")
-        near = (whole.abs() <= LATEST_EPOCH // EPOCHS[column.format]).ifelse(whole, None)
-        moment = read_epoch(near * EPOCHS[column.format]).cast(ABSOLUTE)
     elif column.format is not None:
-        is_zoned = "%z" in column.format
-        written = cell.re_replace("Z$", "+00") if is_zoned else cell
-        moment = (parse_zoned if is_zoned else parse_local)(written, column.format)
+        moment = convert_written(cell, column.format)
     elif has_day_only:
         moment = match_whole(cell, ISO_DATE).ifelse(cell, None).try_cast("timestamp(6)")
     else:

@@ -21,6 +21,7 @@ from cityai.data.periods import Periods, by_period
 from cityai.data.phrases import list_names
 from cityai.data.quality import DELAY, PRESENT, TableQuality, tabulate_periods
 from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
+from cityai.data.sums import find_all_sums
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import count_periods, join, name_periods, say, write
@@ -89,6 +90,7 @@ def _find_all(
     yield find_constant(snapshot, spec)
     yield from find_net(snapshot, spec)
     yield from _find_cut(snapshot, spec)
+    yield from find_all_sums(snapshot, spec)
     yield _find_silent(snapshot, spec)
     yield _find_empty(by_period, snapshot.periods, spec)
 
@@ -185,7 +187,8 @@ def _find_empty(by_period: pd.DataFrame, periods: Periods, spec: ProjectSpec) ->
 
 CELLS: Final = TableQuality(_measure_presence, _count_periods, _find_all)
 """Adds the codes ``quality.silent_area``, ``quality.one_value``, ``quality.constant``,
-``quality.net``, ``quality.cut_period``, ``quality.silent_entity`` and ``quality.empty_period``."""
+``quality.net``, ``quality.cut_period``, ``quality.sums``, ``quality.running_total``,
+``quality.silent_entity`` and ``quality.empty_period``."""
 
 
 def _find_cut(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:

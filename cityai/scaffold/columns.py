@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,14 +16,25 @@ from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.dates import (
     NUMBERED_WEEKS,
+    WRITE_MONDAY,
     DateFormat,
     find_second,
     name_other,
     parse,
     read_dates,
 )
-from cityai.scaffold.names import is_amount, is_code, is_moment, is_rate, is_week
+from cityai.scaffold.names import (
+    is_amount,
+    is_code,
+    is_later,
+    is_moment,
+    is_of_people,
+    is_rate,
+    is_week,
+)
 from cityai.scaffold.numbers import NumberFormat, read_column, read_numbers
+from cityai.scaffold.split_dates import find_parts, join_cells, name_joined
+from cityai.scaffold.units import ask_marks
 from cityai.scaffold.wide import find_months, name_melted
 
 MOST_LOOKED_AT: Final = 1_000_000
@@ -145,6 +156,8 @@ class TableProfile:
         What their name and their cell are called then; of others empty.
     whole : dict of str to int, optional
         Different cells of each column in all rows, where not all were looked at.
+    joined : dict of str to tuple of str
+        Columns that are the texts of several, such as a year and a month.
     """
 
     path: Path
@@ -155,6 +168,7 @@ class TableProfile:
     months: tuple[str, ...] = ()
     melted: tuple[str, str] = ("", "")
     whole: dict[str, int] | None = None
+    joined: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_cut(self) -> bool:
@@ -163,7 +177,8 @@ class TableProfile:
 
     def count_distinct(self, name: str) -> int:
         """Count the different cells of a column in all rows of the table."""
-        return self.columns[name].distinct if self.whole is None else self.whole[name]
+        whole = self.whole or {}
+        return whole[name] if name in whole else self.columns[name].distinct
 
     def refuse(self, what: str, expected: str = "", next_step: str = "") -> DataError:
         """Return the error that refuses the table, or what a person says of it."""
@@ -184,38 +199,14 @@ class TableProfile:
             When the marks of one can be read in two ways: a person must say which.
         """
         source = self.source.model_dump(exclude_defaults=True)
+        if self.joined:
+            source["joined"] = {name: list(parts) for name, parts in self.joined.items()}
         for name in numbers:
             column = self.columns.get(name)
             if column is not None and column.written is not None:
-                self.ask_marks(column)
+                ask_marks(self, column)
                 source |= column.written.marks
         return source
-
-    def ask_marks(self, column: Column) -> None:
-        """Refuse numbers of several units, and those whose marks can be read in two ways."""
-        if column.written is not None and column.written.has_units:
-            cells = self.frame[column.name].fillna("")
-            counts = [
-                f"{unit} ({sum(c.startswith(unit) or c.endswith(unit) for c in cells):,} rows)"
-                for unit in column.written.beside
-            ]
-            raise self.refuse(
-                f"the numbers of '{column.name}' have several units: {', '.join(counts)}",
-                "amounts of one unit, which can be added up",
-                "write all in one unit before it is read",
-            )
-        if column.written is None or len(column.written.readings) == 1:
-            return
-        cell = next(c for c in self.frame[column.name].dropna() if "," in c or "." in c)
-        options = [
-            f"--decimal '{decimal}'" + (f" --thousands '{thousands}'" if thousands else "")
-            for decimal, thousands in column.written.readings
-        ]
-        raise self.refuse(
-            f"the numbers of '{column.name}', such as {cell[:40]!r}, can be read in two ways",
-            "which mark stands before decimals, and which between thousands",
-            f"one of: {'; '.join(options)}",
-        )
 
     def split(self, written: str, option: str = "") -> tuple[str, ...]:
         """Return the columns that a person names, between commas unless one is called so.
@@ -289,8 +280,19 @@ def profile_table(path: Path, source: SourceSpec, hints: Hints) -> TableProfile:
         melted = name_melted(months, [str(name) for name in kept])
         cells = cells.melt(kept, list(months), var_name=melted[0], value_name=melted[1])
     columns = {str(name): _describe(str(name), cells[name], source, hints) for name in cells}
+    joined: dict[str, tuple[str, ...]] = {}
+    dated = (c for c in columns.values() if c.distinct > 1 and (c.is_moment or c.is_unsure))
+    is_dated = any(not is_later(c.name) and not is_of_people(c.name) for c in dated)
+    if parts := find_parts(cells, hints.time, is_dated=is_dated):
+        name = name_joined(parts, list(columns), str(path))
+        joined[name] = parts
+        cells[name] = join_cells(cells, parts)
+        hints = replace(hints, time=name) if hints.format else hints
+        columns[name] = _describe(name, cells[name], source, hints)
     read = {name: _read_dates(cells[name], column, hints) for name, column in columns.items()}
-    return TableProfile(path, source, pd.DataFrame(read), columns, rows, months, melted, whole)
+    return TableProfile(
+        path, source, pd.DataFrame(read), columns, rows, months, melted, whole, joined
+    )
 
 
 def _write_cells(column: pd.Series) -> pd.Series:
@@ -318,11 +320,14 @@ def _describe(name: str, cells: pd.Series, source: SourceSpec, hints: Hints) -> 
         )
         mixed = find_second(values, times, parse(values, hints.format).notna())
         found = replace(found, mixed=mixed)
-    elif is_week(name) and values.str.fullmatch(r"\d{6}|0?[1-9]|[1-4]\d|5[0-3]").all():
-        # 202401 may be January or the first week: by its name it is a week.
+    elif is_week(name) and values.str.fullmatch(r"0?[1-9]|[1-4]\d|5[0-3]").all():
         return replace(found, other=NUMBERED_WEEKS)
     else:
-        readings = read_dates(values, times, is_moment(name))
+        # 202401 may be January or the first week: by its name it is a week.
+        week = name if is_week(name) else ""
+        readings = read_dates(values, times, is_moment(name) and not is_amount(name), week)
+        if week and not readings and values.str.fullmatch(r"\d{6}").all():
+            return replace(found, other=f"numbered weeks that are not ISO 8601's; {WRITE_MONDAY}")
     if readings:
         certain = len(readings) == 1 and (readings[0].is_certain or bool(hints.format))
         days = parse(values, readings[0].format, hints.zone)

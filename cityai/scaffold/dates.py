@@ -11,61 +11,77 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.data.contract import EPOCHS
 from cityai.data.conversion import ISO_DATE, ISO_MOMENT
+from cityai.data.written_dates import EXCEL, MONTH, MONTH_NAMES, parse_written
 
 _FEW: Final = 0.005
 _MOST: Final = 0.9
 _SOME: Final = 0.02
 """Share of cells in a second format, from which a column has two."""
 _MOST_SHAPES: Final = 50
+_SECONDS: Final = (946_684_800, 2_208_988_800)
+"""The years 2000 to 2039, in seconds since 1970."""
 _SINGLE: Final = 3
 """Cells that may be something else, such as a total below a short table."""
-_MONTH: Final = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-)
 _DAY: Final = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun)"
 _CLOCK: Final = re.compile(
     r"(.*?)([T ])\d{1,2}:\d{2}(:\d{2})?(\.\d{1,6})?( ?)([AaPp][Mm])?( ?)(Z|[+-]\d{2}(?::?\d{2})?)?"
 )
-_NAMED: Final = ("%B", "%b")
 _NUMBERS: Final = (
-    (r"\d{4}([-/.])\d{1,2}\1\d{1,2}", ("%Y{0}%m{0}%d",)),
+    (r"\d{4}([-/. ])\d{1,2}\1\d{1,2}", ("%Y{0}%m{0}%d",)),
     (r"\d{1,2}([-/.])\d{1,2}\1\d{4}", ("%m{0}%d{0}%Y", "%d{0}%m{0}%Y")),
     (r"\d{1,2}([-/.])\d{1,2}\1\d{2}", ("%m{0}%d{0}%y", "%d{0}%m{0}%y", "%y{0}%m{0}%d")),
     (r"(?:19|20)\d{6}", ("%Y%m%d",)),
-    (r"\d{4}([-/.])\d{1,2}", ("%Y{0}%m",)),
+    (r"\d{4}([-/. ])\d{1,2}", ("%Y{0}%m",)),
+    (r"\d{4}([ ](?i:m|month|mes|mês|mois|monat)[ _-]?)\d{1,2}", ("%Y{0}%m",)),
     (r"\d{1,2}([-/.])\d{4}", ("%m{0}%Y",)),
     (r"(?:19|20)\d{4}", ("%Y%m",)),
     (r"\d{4}M\d{1,2}", ("%YM%m",)),
 )
 _NAMES: Final = (
-    (rf"\d{{1,2}}([ -]){_MONTH}\1\d{{4}}", "%d{0}MON{0}%Y"),
-    (rf"\d{{1,2}}([ -]){_MONTH}\1\d{{2}}", "%d{0}MON{0}%y"),
-    (rf"{_MONTH} \d{{1,2}}, \d{{4}}", "MON %d, %Y"),
-    (rf"{_MONTH} \d{{1,2}} \d{{4}}", "MON %d %Y"),
-    (rf"{_MONTH}([ -])\d{{4}}", "MON{0}%Y"),
-    (rf"\d{{4}}([ -]){_MONTH}", "%Y{0}MON"),
-    (rf"{_MONTH}([ -])\d{{2}}", "MON{0}%y"),
-    (rf"\d{{2}}([ -]){_MONTH}", "%y{0}MON"),
+    (rf"\d{{1,2}}([ /.-]){MONTH}\1\d{{4}}", "%d{0}MON{0}%Y"),
+    (rf"\d{{1,2}}([ /.-]){MONTH}\1\d{{2}}", "%d{0}MON{0}%y"),
+    (rf"\d{{1,2}}([.]) {MONTH} \d{{4}}", "%d{0} MON %Y"),
+    (rf"\d{{1,2}}([ ]de ){MONTH}\1\d{{4}}", "%d{0}MON{0}%Y"),
+    (rf"{MONTH} \d{{1,2}}, \d{{4}}", "MON %d, %Y"),
+    (rf"{MONTH} \d{{1,2}} \d{{4}}", "MON %d %Y"),
+    (rf"{MONTH}([ /.-]| de | del )\d{{4}}", "MON{0}%Y"),
+    (rf"\d{{4}}([ /.-]){MONTH}", "%Y{0}MON"),
+    (rf"{MONTH}([ /.-])\d{{2}}", "MON{0}%y"),
+    (rf"\d{{2}}([ /.-]){MONTH}", "%y{0}MON"),
 )
+_FULL: Final = frozenset(name for names in MONTH_NAMES[1::2] for name in names.split())
+_WEEK_WORD: Final = r"(?:W|WK|week|KW|sem|semana|semaine|woche|EW|SE)"
+_WEEKS: Final = (
+    rf"(?P<year>(?:19|20)\d{{2}})[- /,_]*{_WEEK_WORD}[ ._-]*(?P<week>\d{{1,2}})",
+    rf"{_WEEK_WORD}[ ._-]*(?P<week>\d{{1,2}})(?:[- /,_]*| of | de )(?P<year>(?:19|20)\d{{2}})",
+)
+_NAMED_WEEKS: Final = (
+    r"(?P<year>(?:19|20)\d{2})[- /_]?(?P<week>\d{1,2})",
+    r"(?P<week>\d{1,2})[- /_](?P<year>(?:19|20)\d{2})",
+)
+"""Numbers of weeks, where the column is called so."""
+_ISO: Final = r"%G-?W%V.*|.*(?:KW|woche).*"
+"""Formats by which weeks are those of ISO 8601: its own, and German words, by DIN 1355."""
 TIMES_OF_DAY: Final = "times of day without a date"
-NUMBERED_WEEKS: Final = "numbered weeks; write the Monday of each as 2025-03-31"
+WRITE_MONDAY: Final = "write the Monday of each as 2025-03-31"
+NUMBERED_WEEKS: Final = f"numbered weeks without a year; {WRITE_MONDAY}"
+OTHER_WEEKS: Final = (
+    "may be weeks of ISO 8601, which begin on Monday, or others, such as those of MMWR from Sunday"
+)
 TOO_LONG: Final = "the periods are days, weeks and months"
 _OTHERS: Final = {
     r"\d{4}[- ]?Q[1-4]|Q[1-4][- /]?\d{4}|[1-4][TQ][- /]?\d{4}": f"quarters; {TOO_LONG}",
     r"Q[1-4]": f"quarters without a year; {TOO_LONG}",
-    r"\d{4}[- /,]*(?:W|wk|week|KW|sem|semana|semaine|woche|EW)[ .-]*\d{1,2}|"
-    r"(?:W|wk|week|KW|sem|semana|semaine|woche|EW)[ .-]*\d{1,2}[- /,]*(?:of )?\d{4}": (
-        NUMBERED_WEEKS
-    ),
+    rf"{_WEEK_WORD}[ ._-]*\d{{1,2}}": NUMBERED_WEEKS,
     r"(?:FY|SY|AY)[ -]?(?:\d{4}|\d{2})(?:[-/](?:\d{4}|\d{2}))?": f"fiscal years; {TOO_LONG}",
     r"(?:19|20)\d{2}": f"years; {TOO_LONG}",
     r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?": TIMES_OF_DAY,
-    rf"{_MONTH}": "months without a year; write 2025-03",
-    r"\d{1,2}[ .-]+(?:de )?[^\W\d]{3,}\.?(?: de)?[ -]+\d{2,4}": "months in words that are not "
-    "English; write 2025-03-31",
+    MONTH: "months without a year; write 2025-03",
+    r"\d{1,4}[./-]\d{1,2}[./-](?:\d{2,4})?\s*(?:-|–|to|bis|a|à|al|até)\s*\d{1,4}[./-]\d{1,2}[./-]"
+    r"(?:\d{2,4})?": "periods from a day to a day; write the first day of each as 2025-03-31",
+    r"\d{1,2}[ .-]+(?:de )?[^\W\d]{3,}\.?(?: de)?[ -]+\d{2,4}": "months in words of "
+    "a language that is not read (en, es, fr, pt and de are); write 2025-03-31",
 }
 
 
@@ -76,22 +92,25 @@ class DateFormat:
     Attributes
     ----------
     format : str
-        strptime pattern, `epoch_ms` or `epoch_s`; empty for ISO 8601.
+        strptime pattern, `epoch_ms`, `epoch_s` or `excel`; empty for ISO 8601.
     type : str
         date or datetime.
+    doubt : str
+        What the cells leave open, though they have one reading; empty where that is nothing.
     """
 
     format: str
     type: str
+    doubt: str = ""
 
     @property
     def is_certain(self) -> bool:
-        """Whether the century is written too."""
-        return "%y" not in self.format
+        """Whether there is nothing to ask."""
+        return not (self.doubt or "%y" in self.format)
 
 
 def read_dates(
-    values: pd.Series, times: npt.NDArray[Any], is_named: bool
+    values: pd.Series, times: npt.NDArray[Any], is_named: bool, week: str = ""
 ) -> tuple[DateFormat, ...]:
     """Return every way in which texts can be dates; none when they are something else.
 
@@ -103,15 +122,19 @@ def read_dates(
         How often each stands there.
     is_named : bool
         Whether the column's name is that of a moment, so that its whole numbers may count seconds.
+    week : str
+        The column's name where it is that of a week, so that 202305 is the fifth of 2023.
     """
     if values.empty:
         return ()
     for kind, pattern in (("date", ISO_DATE), ("datetime", ISO_MOMENT)):
         if _fit(values.str.fullmatch(pattern), times):
             return (DateFormat("", kind),) if _fit(parse(values, "").notna(), times) else ()
-    epoch = _read_epoch(values, times, is_named)
-    if epoch:
-        return epoch
+    counted = _read_serials(values, times, is_named) or _read_weeks(values, times, week)
+    if counted:
+        return counted
+    if week and values.str.fullmatch(r"\d{6}").all():
+        return ()
     dates, clock = _cut_clock(values, times)
     found: dict[str, float] = {}
     for pattern in _list_formats(dates, times):
@@ -129,19 +152,12 @@ def read_dates(
 
 def parse(values: pd.Series, pattern: str, zone: str = "UTC") -> pd.Series:
     """Read texts as moments of a zone's clock; what does not fit is missing."""
-    if pattern in EPOCHS:
-        numbers = pd.to_numeric(values, errors="coerce") * (EPOCHS[pattern] / 1_000_000)
-        moments = pd.to_datetime(numbers, unit="s", errors="coerce", utc=True)
-    elif pattern and "%z" not in pattern:
-        return pd.to_datetime(values, format=pattern, errors="coerce")
-    elif pattern:
-        moments = pd.to_datetime(values, format=pattern, errors="coerce", utc=True)
-    else:
-        moments = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
-        zoned = values.str.contains(r":\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$", na=False)
-        local = moments.dt.tz_convert(zone).dt.tz_localize(None)
-        return pd.Series(local.where(zoned, moments.dt.tz_localize(None)))
-    return pd.Series(moments.dt.tz_convert(zone).dt.tz_localize(None))
+    if pattern:
+        return parse_written(values, pattern, zone)
+    moments = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+    zoned = values.str.contains(r":\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$", na=False)
+    local = moments.dt.tz_convert(zone).dt.tz_localize(None)
+    return pd.Series(local.where(zoned, moments.dt.tz_localize(None)))
 
 
 def name_other(values: pd.Series, times: npt.NDArray[Any]) -> str:
@@ -232,11 +248,10 @@ def _list_formats(dates: pd.Series, times: npt.NDArray[Any]) -> Iterator[str]:
             if named:
                 first = "%A" if prefix[0].str.len().max() > 3 else "%a"
                 first += str(prefix[1].mode()[0])
-            written = [first + pattern.replace("MON", month) for month in _NAMED]
-            # Full names and short ones are never both right, but for May.
-            yield from list(_fill(rest, shape, tuple(written)))[
-                : 1 if rest.str.fullmatch(r".*\bmay\b.*", flags=re.I).all() else 2
-            ]
+            # Either reads full names and short ones; the one that is written is for readers.
+            names = rest.str.casefold().str.extract(f"({MONTH})")[0].str.strip(".")
+            month = "%B" if names.isin(_FULL).all() else "%b"
+            yield from _fill(rest, shape, (first + pattern.replace("MON", month),))
 
 
 def _fill(dates: pd.Series, shape: str, patterns: tuple[str, ...]) -> Iterator[str]:
@@ -265,17 +280,51 @@ def _cut_clock(values: pd.Series, times: npt.NDArray[Any]) -> tuple[pd.Series, s
     return parts[0].fillna(""), clock
 
 
-def _read_epoch(
+def _read_serials(
     values: pd.Series, times: npt.NDArray[Any], is_named: bool
 ) -> tuple[DateFormat, ...]:
-    """Whole numbers that count from 1970, in the years 2000 to 2039."""
+    """Numbers that count from 1970, or as spreadsheets do, in the years 2000 to 2039."""
+    if not is_named:
+        return ()
     for pattern, digits in (("epoch_ms", 1_000), ("epoch_s", 1)):
-        if not is_named or not _fit(values.str.fullmatch(r"\d{9,13}"), times):
+        if not _fit(values.str.fullmatch(r"\d{9,13}"), times):
             continue
         seconds = pd.to_numeric(values, errors="coerce") / digits
-        if _fit(seconds.between(946_684_800, 2_208_988_800), times):
+        if _fit(seconds.between(*_SECONDS), times):
             return (DateFormat(pattern, "datetime"),)
+    days = parse(values, EXCEL)
+    if not _fit(
+        days.between(pd.Timestamp(_SECONDS[0], unit="s"), pd.Timestamp(_SECONDS[1], unit="s")),
+        times,
+    ):
+        return ()
+    kind = "date" if (days.dropna() == days.dropna().dt.normalize()).all() else "datetime"
+    return (DateFormat(EXCEL, kind, "may count days as spreadsheets do, or be amounts"),)
+
+
+def _read_weeks(values: pd.Series, times: npt.NDArray[Any], week: str) -> tuple[DateFormat, ...]:
+    """Weeks by their number: certain where their form, or German, says that they are ISO's."""
+    for shape in (*_WEEKS, *(_NAMED_WEEKS if week else ())):
+        found = [re.fullmatch(shape, cell, re.IGNORECASE) for cell in values]
+        if not _fit(pd.Series([match is not None for match in found]), times):
+            continue
+        pattern = str(pd.Series([_write_week(match) for match in found if match]).mode()[0])
+        if not _fit(parse(values, pattern).notna(), times):
+            return ()
+        is_iso = re.fullmatch(_ISO, f"{pattern} {week}", re.IGNORECASE)
+        is_other = not is_iso or re.search("mmwr|epi", week, re.IGNORECASE)
+        return (DateFormat(pattern, "date", OTHER_WEEKS if is_other else ""),)
     return ()
+
+
+def _write_week(match: re.Match[str]) -> str:
+    """Return a text with `%G` in place of its year, and `%V` in place of its week."""
+    text = match[0]
+    for name, code in sorted(
+        (("year", "%G"), ("week", "%V")), key=lambda one: -match.start(one[0])
+    ):
+        text = text[: match.start(name)] + code + text[match.end(name) :]
+    return text
 
 
 def _fit(fits: pd.Series, times: npt.NDArray[Any]) -> bool:

@@ -26,6 +26,8 @@ from cityai.scaffold.row_names import Rows, find_names
 from cityai.scaffold.spread import LEAST_SPREAD, ask_parts, ask_spread, find_spread
 from cityai.scaffold.totals import Total, find_totals
 
+_HALF: Final = 0.5
+"""Share of cells that are numbers, from which a column of texts was meant to hold numbers."""
 _MOST_TRIED: Final = 6
 _ENOUGH: Final = 3.0
 """Rows of a place and month from which a place is worth predicting."""
@@ -151,7 +153,9 @@ def find_grain(
     chosen = places or tuple(_choose_place(profile, time, ranked)[:1])
     named = [a for a in amounts if is_amount(a)]
     if named and not amount:
-        _ask_what(profile, named)
+        _ask_what(profile, named, _tell_revised(rows, chosen))
+    if not counts and not amount:
+        _refuse_half_numbers(profile)
     if not counts and not amount and rows.is_calendar(chosen):
         _refuse_calendar(profile, chosen, amounts)
     why = (
@@ -185,7 +189,24 @@ def _ask_amount(profile: TableProfile, amounts: Sequence[str]) -> DataError:
     )
 
 
-def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
+def _tell_revised(rows: Rows, places: tuple[str, ...]) -> str:
+    """Say that amounts were written again at later moments, where that tells rows apart."""
+    if not rows.test(places).repeats:
+        return ""
+    for column in rows.profile.columns.values():
+        if (
+            column.is_moment
+            and column.distinct > 1
+            and not rows.test((*places, column.name)).repeats
+        ):
+            return (
+                f"; by '{column.name}' each row is another, as where an amount is written again "
+                "when more is known: then take the last row of each before it is read"
+            )
+    return ""
+
+
+def _ask_what(profile: TableProfile, named: Sequence[str], revised: str) -> None:
     shown = [
         f"--amount {shlex.quote(name)} adds it up ({profile.columns[name].tell()}: "
         f"{profile.read_numbers(name).sum():,.12g} in all)"
@@ -201,7 +222,8 @@ def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
     raise profile.refuse(
         "rows of the same place and moment repeat, so they may be counted, or an amount of each "
         "added up"
-        + (f"; {say_count(same, 'row')} repeat an earlier one in every column" * bool(same)),
+        + (f"; {say_count(same, 'row')} repeat an earlier one in every column" * bool(same))
+        + revised,
         "a word on what is asked",
         f"--count counts the rows ({profile.rows:,}); {'; '.join(shown)}",
     )
@@ -213,8 +235,11 @@ def _refuse_calendar(profile: TableProfile, places: Sequence[str], amounts: Sequ
     Where a column names the rows, each is an event all the same.
     """
     useless = {c.name: why for c in profile.columns.values() if (why := _tell_useless(profile, c))}
-    named = [c for c in profile.columns.values() if c.name not in useless]
-    if not (useless or amounts) or any(c.distinct == len(profile.frame) for c in named):
+    whole = [c for c in profile.columns.values() if c.distinct == len(profile.frame)]
+    if any(is_id(c.name) or c.written is None for c in whole if c.name not in useless):
+        return
+    amounts = [*amounts, *(c.name for c in whole if c.name not in amounts)]
+    if not (useless or amounts):
         return
     told = [f"'{name}' {why}" for name, why in useless.items()]
     of = f" of each {places[0]}" if places else ""
@@ -229,6 +254,24 @@ def _refuse_calendar(profile: TableProfile, places: Sequence[str], amounts: Sequ
             ]
         ),
     )
+
+
+def _refuse_half_numbers(profile: TableProfile) -> None:
+    """Refuse to count rows beside what is called an amount and holds numbers with other texts."""
+    for column in profile.columns.values():
+        if column.written is not None or column.is_moment or not is_amount(column.name):
+            continue
+        cells = profile.frame[column.name].dropna()
+        is_number = cells.str.fullmatch(r"[+-]?[\d.,' ]*\d")
+        if not len(cells) or is_number.mean() < _HALF or is_number.all():
+            continue
+        odd = cells[~is_number]
+        raise profile.refuse(
+            f"'{column.name}' holds numbers and, in {say_count(len(odd), 'row')}, other texts, "
+            f"such as {str(odd.iloc[0])[:30]!r}, so that it cannot be added up",
+            "amounts that are numbers",
+            "write them so before it is read; or --count counts the rows",
+        )
 
 
 def _tell_useless(profile: TableProfile, column: Column) -> str:
@@ -248,7 +291,11 @@ def _tell_useless(profile: TableProfile, column: Column) -> str:
 
 
 def _list_others(places: Sequence[str], chosen: Sequence[str]) -> tuple[str, ...]:
-    return tuple([name for name in places if name not in chosen and is_area(name)][:3])
+    """List what else could be the place; anything where the chosen one is not called a place."""
+    is_sure = not chosen or is_area(chosen[0])
+    return tuple(
+        [name for name in places if name not in chosen and (is_area(name) or not is_sure)][:3]
+    )
 
 
 def _choose_place(profile: TableProfile, time: str, ranked: Sequence[str]) -> list[str]:

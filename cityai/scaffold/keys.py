@@ -57,8 +57,8 @@ def choose_case(look: Proposal, time: str) -> tuple[tuple[str, ...], bool]:
     if look.said.key:
         names, again = _check_key(profile, look.said.key)
         return names, again > 0
-    count = _count_names(profile)
-    if named := _find_unique(profile, count, 1.0):
+    count, rows = _count_names(profile, time)
+    if named := _find_unique(count, rows):
         return (named,), False
     for name, n in count.items():
         # Rows of one number on one day are one case: the violations of an inspection.
@@ -86,32 +86,42 @@ def _check_key(profile: TableProfile, written: str) -> tuple[tuple[str, ...], in
     return names, int(profile.frame.duplicated(list(names)).sum())
 
 
-def _count_names(profile: TableProfile) -> dict[str, int]:
-    """Return how many different cells each column has that could name rows."""
-    whole = [c for c in profile.columns.values() if not c.missing and c.type in ("text", "integer")]
-    return {c.name: profile.count_distinct(c.name) for c in whole}
+def _count_names(profile: TableProfile, time: str) -> tuple[dict[str, int], int]:
+    """Count the different cells of columns that could name rows, and the rows with a moment.
+
+    Lines below a table have none.
+    """
+    dated = profile.frame[profile.frame[time].notna()]
+    names = [
+        c.name
+        for c in profile.columns.values()
+        if c.type in ("text", "integer") and dated[c.name].notna().all()
+    ]
+    if profile.is_cut:
+        return {name: profile.count_distinct(name) for name in names}, profile.rows
+    return {name: int(dated[name].nunique()) for name in names}, len(dated)
 
 
-def _find_unique(profile: TableProfile, count: dict[str, int], least: float) -> str:
-    """Return the column whose cells differ in this share of the rows; empty without one."""
-    unique = [name for name, n in count.items() if n >= least * profile.rows]
+def _find_unique(count: dict[str, int], least: float) -> str:
+    """Return the first column with so many different cells; empty without one."""
+    unique = [name for name, n in count.items() if n >= least]
     named = [name for name in unique if is_id(name)]
     return (named or unique or [""])[0]
 
 
 def _find_key(profile: TableProfile, time: str) -> tuple[tuple[str, ...], str]:
     """Return the column that names an event, and what speaks for it."""
-    count = _count_names(profile)
+    count, rows = _count_names(profile, time)
     # A few repeated numbers are the very thing that a key finds.
-    named = _find_unique(profile, count, _UNIQUE)
+    named = _find_unique(count, _UNIQUE * rows)
     for name, n in count.items():
-        if not is_id(name) or not _LEAST_ROWS <= n < _UNIQUE * profile.rows:
+        if not is_id(name) or not _LEAST_ROWS <= n < _UNIQUE * rows:
             continue
         times = profile.frame.groupby(name)[time].agg(["size", "nunique"])
         again = times[times["size"] > 1]
         if (
             not _is_of_day(profile, name, time)
-            and n >= _PART * profile.rows
+            and n >= _PART * rows
             and len(again) >= _REPEATED * n
             and (again["nunique"] <= 1).mean() >= _AGREE
         ):
@@ -125,7 +135,7 @@ def _find_key(profile: TableProfile, time: str) -> tuple[tuple[str, ...], str]:
                 f"every row ({profile.rows:,})",
             )
     if named:
-        return (named,), _tell_again(profile.rows - count[named])
+        return (named,), _tell_again(rows - count[named])
     return (), "no column names a row, so repeated rows are not found"
 
 

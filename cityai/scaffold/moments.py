@@ -11,16 +11,18 @@ from cityai.config.project import Period
 from cityai.data.periods import DAY, MEAN_DAYS, MONTH, PERIODS, WEEK
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import Column, TableProfile
-from cityai.scaffold.dates import TOO_LONG
+from cityai.scaffold.dates import TOO_LONG, parse
 from cityai.scaffold.ends import FAR, Ends
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_later, is_of_answer, is_of_people, say_count
 from cityai.scaffold.parts_of_time import find_parts_of_time
 from cityai.scaffold.proposal import Proposal, offer
+from cityai.scaffold.split_dates import tell_other_year
 from cityai.scaffold.windows import SEASON
 
 _LEAST_A_PERIOD: Final = 3.0
 """Events of one place in a period, on average, that make the period worth predicting."""
+NO_CENTURY: Final = "do not say their century"
 _GAPS: Final = 0.02
 """Share of rows without a moment from which a column is not that of every row."""
 
@@ -33,7 +35,7 @@ def choose_time(look: Proposal) -> str:
     DataError
         When no column holds dates, or those of the one that is meant can be read in two ways.
     """
-    profile, wished = look.profile, look.said.time
+    profile, wished = look.profile, look.wished_time
     columns = profile.columns.values()
     if wished:
         _check_time(profile, wished)
@@ -57,6 +59,7 @@ def choose_time(look: Proposal) -> str:
         raise _ask_reading([*asked, *unsure][0], profile)
     if best is None:
         others = [f"'{c.name}' holds {c.other}" for c in columns if c.other]
+        others = [*filter(None, [tell_other_year(list(profile.columns))]), *others]
         parts = find_parts_of_time(profile.columns, by_year=True)
         if parts:
             raise profile.refuse(
@@ -75,7 +78,9 @@ def choose_time(look: Proposal) -> str:
         )
     time = wished or best.name
     others = [c.name for c in ordered if c.name != time]
-    look.choose("time", time, profile.columns[time].tell() + offer("--time", others))
+    joined = profile.joined.get(time, ())
+    of = f"{' and '.join(joined)} together: " if joined else ""
+    look.choose("time", time, of + profile.columns[time].tell() + offer("--time", others))
     return time
 
 
@@ -87,7 +92,7 @@ def choose_day(look: Proposal) -> tuple[str, str]:
     DataError
         When no column holds the day of each case, or the one that a person names holds none.
     """
-    profile, wished = look.profile, look.said.time
+    profile, wished = look.profile, look.wished_time
     whole = [c.name for c in profile.columns.values() if c.is_moment and _is_of_rows(c)]
     dated = [name for name in whole if not is_of_answer(name)] or whole
     if wished:
@@ -137,20 +142,21 @@ def _check_time(profile: TableProfile, wished: str) -> None:
 
 def _ask_reading(column: Column, profile: TableProfile) -> DataError:
     cells = pd.Series(profile.frame[column.name].dropna().unique(), dtype="str")
-    read_by = [pd.to_datetime(cells, format=r.format, errors="coerce") for r in column.readings]
+    read_by = [parse(cells, reading.format) for reading in column.readings]
     differs = read_by[0] != read_by[-1]
     cell = str(cells[differs].iloc[0] if differs.any() else cells.iloc[0])
     options = []
     for reading in column.readings:
         pattern = reading.format
-        read = pd.to_datetime(cell, format=pattern, errors="coerce")
+        read = parse(pd.Series([cell]), pattern)[0]
         options.append(f"--format '{pattern}' reads it as {read:%Y-%m-%d}")
     many = len(column.readings) > 1
     return profile.refuse(
         f"the dates of '{column.name}', such as {cell[:40]!r}, "
-        + ("can be read in two ways" if many else "do not say their century"),
+        + ("can be read in two ways" if many else column.readings[0].doubt or NO_CENTURY),
         "the reading that is meant; or ISO 8601 (2025-03-31)",
-        f"--time '{column.name}' and one of: {'; '.join(options)}",
+        f"--time '{','.join(profile.joined.get(column.name, (column.name,)))}' and one of: "
+        + "; ".join(options),
     )
 
 

@@ -40,9 +40,15 @@ _RATES: Final = _read(
     quote anteil durchschnitt mittelwert densidad densidade"""
 )
 _LAST: Final = _read("id ids key code codes no nr num number numero número numéro")
-_TIMES: Final = _read(
-    """year month day hour week weekday quarter ano año mes mês dia día annee année mois jour jahr
-    monat tag woche stunde hora minute dow hr hrs"""
+PARTS_OF_DATES: Final = {
+    "year": _read("year yr ano año annee année jahr"),
+    "month": _read("month mes mês mois monat"),
+    "week": _read("week wk semana semaine woche kw kalenderwoche"),
+    "day": _read("day dia día jour tag"),
+}
+"""Names of the parts of a date."""
+_TIMES: Final = frozenset().union(*PARTS_OF_DATES.values()) | _read(
+    "hour weekday quarter stunde hora minute dow hr hrs"
 )
 _OF_TIMES: Final = _read(
     "mmwr epi iso fiscal school calendar report reported reporting occ occurrence event crash"
@@ -57,6 +63,11 @@ _LATER: Final = (
     "expir", "actual", "cierre", "fecham", "ferm", "end", "extract", "refresh", "export", "loaded",
 )  # fmt: skip
 _ANSWERED: Final = ("result", "outcome", "dispos", "decision", "decided", "determin", "verdict")
+UNITS: Final = _read(
+    """kg t to ton tons tonne tonnes tonnen lb lbs g l m3 m³ cy yd3 st stk stück pcs ea m2 m² kwh
+    mwh"""
+)
+"""Units that stand in a column of their own, in lower case."""
 _OUTCOMES: Final = (
     "outcome", "found", "recid", "show", "missed", "fail", "violat", "default", "target", "label",
     "critical", "result", "late", "return", "evict", "arrest", "readmi", "fraud", "defect",
@@ -64,6 +75,7 @@ _OUTCOMES: Final = (
 _WHO: Final = (
     "patient", "person", "client", "licen", "establish", "account", "subject", "house", "address",
     "kitchen", "customer", "tenant", "building", "parcel", "child", "student", "owner", "meter",
+    "mrn",
 )  # fmt: skip
 _SCORES: Final = ("score", "risk", "prob", "decile", "rating", "rank")
 _GROUPS: Final = ("sex", "gender", "race", "ethni", "neigh", "disab", "language", "sexo")
@@ -92,8 +104,6 @@ is_moment = _holds(*_MOMENTS)
 """Whether a name is that of a moment."""
 is_later = _holds(*_LATER)
 """Whether a moment's name says that it moves, or lies after what happened."""
-is_week = _holds(*_read("week wk semana semaine woche"))
-"""Whether a name is that of a week."""
 is_of_people = _holds(*_OF_PEOPLE)
 """Whether a date's name is that of a birth or a building, not of what happened."""
 is_of_answer = _holds(*_ANSWERED)
@@ -106,6 +116,13 @@ is_score = _holds(*_SCORES)
 """Whether a name is that of a score."""
 is_id = _holds(*_IDS)
 """Whether a name is that of what names a row."""
+
+
+def is_week(name: str) -> bool:
+    """Whether a name is that of a week."""
+    return any(word in name.lower() for word in ("week", "semana", "semaine", "woche")) or bool(
+        {*_split(name)} & {"wk", "kw"}
+    )
 
 
 def is_of_portal(name: str) -> bool:
@@ -146,6 +163,12 @@ def is_part_of_time(name: str) -> bool:
     """Whether a name is that of a part of a date, such as its month."""
     words = {*_split(name)} - _OF_TIMES
     return bool(words) and words <= _TIMES
+
+
+def find_part_of_date(name: str) -> str:
+    """Return which part of a date a name is that of: year, month, week, day; empty of others."""
+    words = {*_split(name)} - _OF_TIMES
+    return next((part for part, of in PARTS_OF_DATES.items() if words and words <= of), "")
 
 
 def is_group(name: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.data.conversion import THOUSANDS, UNSAID
+from cityai.data.conversion import LEADING_DASH, THOUSANDS, TRAILING_MINUS, UNSAID
 
 _HIDDEN: Final = re.compile(
     r"[<≤] ?\d+|\*+|\(?[sxcz]\)?|\[[cxz]\]|suppressed|redacted|masked|\d ?- ?\d|#+"
@@ -127,6 +127,7 @@ def read_numbers(
     with_unit : bool
         Whether any one word that stands behind all numbers is their unit, such as m3.
     """
+    values = _write_minus(values)
     unit = _find_unit(values) if with_unit else ""
     if unit:
         found = read_numbers(_take_off(values, unit), times, delimiter, decimal, thousands)
@@ -174,9 +175,16 @@ def read_numbers(
 
 def read_column(cells: pd.Series, written: NumberFormat) -> pd.Series:
     """Return a column of texts as numbers, NaN where it holds none."""
+    cells = _write_minus(cells)
     cells = _take_off(cells, written.unit) if written.unit else cells
     bare = cells.str.replace(_BESIDE, lambda m: m[0][0] if m[0][0] in "+-" else "", regex=True)
     return read_cells(bare, *written.readings[0])
+
+
+def _write_minus(cells: pd.Series) -> pd.Series:
+    """Write a minus that stands behind, or is a dash of printers, as one before."""
+    dashed = cells.str.replace(LEADING_DASH, r"-\1", regex=True)
+    return dashed.str.replace(TRAILING_MINUS, r"-\1", regex=True)
 
 
 def _find_unit(values: pd.Series) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from cityai.config.project import Period
 from cityai.data.conversion import fold_spelling
 from cityai.data.periods import WEEK, find_starts
+from cityai.data.sums import EVER, find_running
 from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.ends import Ends
 from cityai.scaffold.grain import Grain
@@ -23,23 +24,25 @@ _STEPS: Final = 15
 """Usual distances between rows of a place, after which it is silent by more than chance."""
 _QUARTER: Final = 92
 """Days, at least, of silence before or after a place's rows that are told."""
-_LEAST_STEPS: Final = 24
-"""Amounts that follow one another, at least, of which "never falls" says something."""
 
 
-def tell_running(profile: TableProfile, time: str, grain: Grain) -> str:
+def tell_running(profile: TableProfile, time: str, grain: Grain, period: Period) -> str:
     """Ask about an amount that never falls, as the sum of all that came so far."""
     if not grain.is_panel or grain.spread:
         return ""
-    table = profile.frame[[time, *grain.key[1:]]].assign(y=profile.read_numbers(grain.amount))
-    table = table.dropna(subset=[time, "y"]).sort_values(time, kind="stable")
-    others = list(grain.key[1:])
-    steps = (table.groupby(others, dropna=False)["y"] if others else table["y"]).diff().dropna()
-    if len(steps) < _LEAST_STEPS or (steps < 0).any() or (steps > 0).mean() < 1 / 2:
+    table = profile.frame[[time, *grain.key[1:]]]
+    for total in grain.totals:
+        table = table[table[total.column].astype("str") != total.value]
+    who = table.groupby(list(grain.key[1:]), dropna=False).ngroup() if grain.key[1:] else 0
+    amount = profile.read_numbers(grain.amount)
+    table = pd.DataFrame({"when": table[time]}).assign(who=who, amount=amount)
+    unit = find_running(table, period == WEEK)
+    if not unit:
         return ""
+    when = "" if unit == EVER else f" but where a {unit} begins"
     return (
-        f"whether {grain.amount} is a running total, since it never falls: its periods are added "
-        "up as they stand; write what came in each period instead"
+        f"whether {grain.amount} is a running total, since it never falls{when}: its periods are "
+        "added up as they stand; write what came in each period instead"
     )
 
 

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_MONTHS: Final = (
-    "jan feb mar apr may jun jul aug sep oct nov dec",
-    "january february march april may june july august september october november december",
-    "ene feb mar abr may jun jul ago sep oct nov dic",
-    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "jan fev mar abr mai jun jul ago set out nov dez",
-    "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
-    "janv févr mars avr mai juin juil août sept oct nov déc",
-    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "jan feb mär apr mai jun jul aug sep okt nov dez",
-    "januar februar märz april mai juni juli august september oktober november dezember",
-)
+from cityai.data.written_dates import MONTH_NAMES, drop_accents
+
+MONTH_OF_YEAR: Final = "month of the year"
 _WEEKDAYS: Final = (
     "mon tue wed thu fri sat sun",
     "monday tuesday wednesday thursday friday saturday sunday",
@@ -35,7 +25,7 @@ _WEEKDAYS: Final = (
 _NUMBERED: Final = (
     ("hour of the day", range(24), r"(?:h|hr|hour|hora|heure|stunde)?", r"(?::?00|h|hr|hs|uhr)?"),
     ("hour of the day", range(1, 25), r"(?:h|hr|hour|hora|heure|stunde)", r""),
-    ("month of the year", range(1, 13), r"(?:m|month|mes|mês|mois|monat)", r""),
+    (MONTH_OF_YEAR, range(1, 13), r"(?:m|month|mes|mês|mois|monat)", r""),
     ("quarter of the year", range(1, 5), r"(?:q|quarter|trim|trimestre|quartal)", r""),
     ("week of the year", range(1, 53), r"(?:w|wk|week|semana|sem|semaine|kw|woche)", r""),
     ("day of the month", range(1, 32), r"(?:day|dia|día|jour|tag)", r""),
@@ -66,7 +56,7 @@ def find_parts_of_time(names: Iterable[str], *, by_year: bool) -> PartsOfTime | 
         Whether rows are dated by their year alone, so that columns 1 to 12 are its months.
     """
     listed = list(names)
-    for lists, what in ((_MONTHS, "month of the year"), (_WEEKDAYS, "day of the week")):
+    for lists, what in ((MONTH_NAMES, MONTH_OF_YEAR), (_WEEKDAYS, "day of the week")):
         for words in lists:
             named = {_fold(word): "" for word in words.split()}
             for name in listed:
@@ -75,7 +65,7 @@ def find_parts_of_time(names: Iterable[str], *, by_year: bool) -> PartsOfTime | 
             if all(named.values()):
                 return PartsOfTime(tuple(name for name in listed if name in named.values()), what)
     for what, numbers, before, after in _NUMBERED:
-        optional = "?" if by_year and what == "month of the year" else ""
+        optional = "?" if by_year and what == MONTH_OF_YEAR else ""
         pattern = re.compile(rf"{before}{optional}[ _-]?(\d{{1,2}}){after}", re.IGNORECASE)
         matched = {name: found for name in listed if (found := pattern.fullmatch(name.strip()))}
         if sorted(int(found[1]) for found in matched.values()) == [*numbers]:
@@ -85,5 +75,4 @@ def find_parts_of_time(names: Iterable[str], *, by_year: bool) -> PartsOfTime | 
 
 def _fold(name: str) -> str:
     """Return a name without capitals, accents and a point at its end."""
-    letters = unicodedata.normalize("NFKD", name.strip().strip(".").casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return drop_accents(name.strip().strip(".").casefold())

@@ -21,7 +21,7 @@ class Overrides:
     Attributes
     ----------
     time, place, amount : str
-        Columns; several columns of a place stand between commas.
+        Columns; several of a place, or of a date that is divided, stand between commas.
     counts : bool
         Rows are counted, whatever numbers stand beside them.
     key : str
@@ -91,6 +91,13 @@ class Proposal:
     def zone(self) -> str:
         """The city's time zone; UTC without a city."""
         return "UTC" if self.city is None else self.city.time_zone
+
+    @property
+    def wished_time(self) -> str:
+        """The column of the moment that a person names; what several are joined to is one."""
+        named = tuple(name.strip() for name in self.said.time.split(","))
+        joined = (name for name, parts in self.profile.joined.items() if parts == named)
+        return next(joined, self.said.time)
 
     def choose(self, asked: str, chosen: str, why: str) -> None:
         """Note a choice, and what speaks for it."""

@@ -31,7 +31,8 @@ from cityai.scaffold.open_questions import (
 from cityai.scaffold.outcome import list_answers
 from cityai.scaffold.proposal import Proposal, drop_empty, name_entity, offer
 from cityai.scaffold.recount import recount
-from cityai.scaffold.totals import tell_named_total
+from cityai.scaffold.totals import tell_named_total, write_without
+from cityai.scaffold.units import refuse_units
 from cityai.scaffold.windows import SEASON, fit_windows
 
 _MOST_GROUPS: Final = 60
@@ -42,6 +43,10 @@ _WHOLE: Final = 0.98
 """Share of the combinations of a key that have a row, from which none is missing by rule."""
 _THIN: Final = 1 / 3
 """Rows of a month, against the usual, below which the end of a table is asked about."""
+_LEAST_NINES: Final = 99
+_PLACEHOLDERS: Final = (-1, -9, -99, -999, -9999)
+_LEAST_PLACEHOLDERS: Final = 3
+"""Rows, at least, with a number that may stand for no value."""
 _NO_PLACE: Final = NO_VALUE | {"none", "other"}
 
 
@@ -61,6 +66,8 @@ def propose_series(look: Proposal) -> None:
     _refuse_useless(look, time, places)
     grain = find_grain(profile, time, places, said.amount, said.counts, look.zone)
     source = profile.write_source((grain.amount, *grain.spread))
+    if grain.amount and not grain.spread:
+        refuse_units(profile, grain.amount, {*grain.places, *grain.key})
     ends = choose_ends(look, time, grain.is_panel)
     width = choose_width(profile, grain, said.width)
     _choose_layout(look, grain, width)
@@ -101,7 +108,7 @@ def propose_series(look: Proposal) -> None:
             reporting_delay_days=delay,
             **ends.limit(period),
             key=list(key),
-            without={t.column: [t.value] for t in grain.totals} or None,
+            without=write_without(grain.totals),
             max_rows=2 * profile.rows if profile.rows > _MOST_ROWS else None,
             columns=columns,
         ),
@@ -121,7 +128,7 @@ def propose_series(look: Proposal) -> None:
         list_ended(profile, time, grain, ends),
         "" if grain.spread else tell_named_total(profile, grain.places, grain.totals),
         *_list_amounts(profile, grain),
-        tell_running(profile, time, grain),
+        tell_running(profile, time, grain, period),
         tell_day(profile, time, grain, period),
         _tell_thin_end(profile, time, ends),
         "" if known else "when a row could first be seen (`data.known`)",
@@ -169,6 +176,27 @@ def _refuse_useless(look: Proposal, time: str, places: Sequence[str]) -> None:
             )
 
 
+def _tell_placeholder(profile: TableProfile, name: str) -> str:
+    """Ask about a number that may stand for no value: 9999 far above all others, -1 below them."""
+    counts = profile.read_numbers(name).dropna().value_counts().sort_index()
+    odd: list[float] = []
+    if len(counts) > 2:
+        largest, next_one = float(counts.index[-1]), float(counts.index[-2])
+        is_nines = set(f"{largest:.12g}") == {"9"} and largest >= _LEAST_NINES
+        odd += [largest] if is_nines and largest > 2 * next_one else []
+        below = [float(number) for number in counts.index if number < 0]
+        odd += below if len(below) == 1 and below[0] in _PLACEHOLDERS else []
+    told = [(n, int(counts[n])) for n in odd if counts[n] >= _LEAST_PLACEHOLDERS]
+    if not told:
+        return ""
+    shown = " and ".join(f"{n:.12g} ({say_count(rows, 'row')})" for n, rows in told)
+    written = ", ".join(f"'{n:.12g}'" for n, _ in told)
+    return (
+        f"whether {shown} in {name} stand for no value, as such numbers often do: they are added "
+        f"up; `source.missing: ['', {written}]` leaves them out"
+    )
+
+
 def _choose_layout(look: Proposal, grain: Grain, width: int) -> None:
     columns = look.profile.columns
     of_place = [columns[name].tell() for name in grain.places if name in columns]
@@ -182,8 +210,7 @@ def _choose_layout(look: Proposal, grain: Grain, width: int) -> None:
     if width:
         look.choose("codes", f"{width} digits", zeros)
     for t in grain.totals:
-        why = f"the sum of the {t.parts} others: {say_count(t.rows, 'row')} left out"
-        look.choose("total", f"{t.value} in {t.column}", why)
+        look.choose("total", f"{t.value} in {t.column}", t.tell())
     why = "a row holds one column a place" if grain.spread else grain.why
     look.choose("layout", "panel" if grain.is_panel else "events", why)
     passed = "".join(f"; or --amount {name}" for name in grain.passed)
@@ -249,6 +276,8 @@ def _list_amounts(profile: TableProfile, grain: Grain) -> list[str]:
     """Name what is odd in the amounts, and in what names them."""
     told: list[str] = []
     column = profile.columns.get(grain.amount)
+    placeholder = _tell_placeholder(profile, grain.amount) if column is not None else ""
+    told += [placeholder] if placeholder else []
     if column is not None and column.negative:
         told.append(
             f"whether {column.negative:,} amounts below 0 (down to {column.low}) are corrections: "
@@ -261,10 +290,7 @@ def _list_amounts(profile: TableProfile, grain: Grain) -> list[str]:
         )
     if column is not None and column.written is not None and column.written.strange:
         shown = ", ".join(text[:20] for text in column.written.strange[:4])
-        if any(
-            re.fullmatch(r"\([\d., ]+\)|[\d., ]+-|[−–] ?[\d., ]+", text)
-            for text in column.written.strange
-        ):
+        if any(re.fullmatch(r"\([\d., ]+\)", text) for text in column.written.strange):
             shown += " (an amount below 0 is written -120)"
         told.append(
             f"what {shown} means in {column.name}: such rows are rejected; list it under "

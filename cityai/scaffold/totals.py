@@ -1,4 +1,4 @@
-"""Total rows: a row of the whole city beside those of its parts."""
+"""Total rows: a row of the whole city, or of a part of it, beside those of its parts."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Final
 
 import pandas as pd
 
+from cityai.data.sums import LEAST_PARTS, find_sums, find_whole
 from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.names import is_total, say_count
 
-_ALMOST_ALL: Final = 0.95
 _NEAR: Final = 0.005
-_LEAST_PARTS: Final = 2
 _MOST_VALUES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A value of a column that stands for the sum of the others.
+    """A value of a column that stands for the sum of others.
 
     Attributes
     ----------
@@ -27,60 +26,59 @@ class Total:
         Where it stands.
     rows : int
         Rows with it.
-    parts : int
-        Other values.
+    parts : tuple of str
+        The others.
+    is_whole : bool
+        Whether these are all others that are no totals.
     """
 
     column: str
     value: str
     rows: int
-    parts: int
+    parts: tuple[str, ...]
+    is_whole: bool
+
+    def tell(self) -> str:
+        """Say what it is the sum of, and that it is left out."""
+        shown = ", ".join(self.parts[:3]) + (" and others" if len(self.parts) > 3 else "")
+        of = f"the {len(self.parts)} others" if self.is_whole else f"{len(self.parts)}: {shown}"
+        return f"the sum of {of}: {say_count(self.rows, 'row')} left out"
 
 
 def find_totals(
     profile: TableProfile, time: str, columns: Sequence[str], amount: str
 ) -> tuple[Total, ...]:
-    """Find values whose amounts are the sum of all others, at almost every moment.
+    """Find values whose amounts are the sum of all others at almost every moment, or of some.
 
     A column is looked at within equal values of the others, so that `all` beside men and women is
     found as well as the whole city beside its districts.
     """
     table = pd.DataFrame({name: profile.frame[name] for name in (time, *columns)})
     table["y"] = profile.read_numbers(amount)
-    found = []
+    found: list[Total] = []
     for column in columns:
         values = table[column].dropna().astype("str").value_counts()
-        if not _LEAST_PARTS < len(values) <= _MOST_VALUES:
+        if not LEAST_PARTS < len(values) <= _MOST_VALUES:
             continue
         others = [time, *(name for name in columns if name != column)]
-        named = table.assign(**{column: table[column].astype("str")})
-        wide = named.groupby([*others, column], sort=False)["y"].sum(min_count=1).unstack(column)
-        rest = wide.sum(axis=1)
-        for value in sorted(wide.columns, key=lambda text: (not is_total(text), text)):
-            own = wide[value].dropna()
-            parts = rest[own.index] - own
-            # Of zeros alone nobody can tell.
-            own = own[(own != 0) | (parts != 0)]
-            parts = parts[own.index]
-            hidden = _bound_hidden(wide.loc[own.index].drop(columns=value)) * is_total(value)
-            slack = _NEAR * parts.abs() + 0.5
-            near = (own - parts).between(-slack, slack + hidden)
-            if len(own) >= _LEAST_PARTS and near.mean() >= _ALMOST_ALL:
-                found.append(Total(column, value, int(values[value]), len(values) - 1))
-                break
+        named = table.assign(**{column: table[column].astype("str")}).groupby(
+            [*others, column], sort=False
+        )["y"]
+        wide = named.sum(min_count=1).unstack(column)
+        whole = find_whole(wide, lambda name: is_total(str(name)))
+        sums = {} if whole is None else {str(whole): [n for n in wide.columns if n != whole]}
+        # Where nothing is written nothing came; what is written and unknown is unknown.
+        absent = named.size().unstack(column).isna()
+        sums |= find_sums(wide.where(~absent, 0.0).drop(columns=list(sums)))
+        single = len(values) - len(sums)
+        found += [
+            Total(column, v, int(values[v]), tuple(sorted(map(str, of))), len(of) >= single)
+            for v, of in sums.items()
+        ]
         called = [str(value) for value in values.index if is_total(str(value))]
         if len(called) == 1 and column not in {total.column for total in found}:
             found += _find_closing(table, time, column, called[0])
     return tuple(found)
-
-
-def _bound_hidden(parts: pd.DataFrame) -> pd.Series:
-    """Return how much the parts without an amount can hold at each moment.
-
-    A hidden amount (`<5`) is less than the smallest that is shown.
-    """
-    shown = parts.where(parts > 0).min().min()
-    return parts.isna().sum(axis=1) * (0.0 if pd.isna(shown) else float(shown))
 
 
 def _find_closing(table: pd.DataFrame, time: str, column: str, value: str) -> list[Total]:
@@ -95,8 +93,16 @@ def _find_closing(table: pd.DataFrame, time: str, column: str, value: str) -> li
         return []
     so_far = parts.iloc[places].set_axis(own.index)
     near = (own - so_far.diff().fillna(so_far)).abs() <= _NEAR * own.abs() + 0.5
-    n = int(table[column].nunique()) - 1
-    return [Total(column, value, int(is_total_row.sum()), n)] if near.all() else []
+    names = tuple(map(str, table.loc[~is_total_row, column].dropna().unique()))
+    return [Total(column, value, int(is_total_row.sum()), names, True)] if near.all() else []
+
+
+def write_without(totals: Sequence[Total]) -> dict[str, list[str]] | None:
+    """Return `data.without`, which leaves totals out; None without one."""
+    found: dict[str, list[str]] = {}
+    for total in totals:
+        found.setdefault(total.column, []).append(total.value)
+    return found or None
 
 
 def tell_named_total(profile: TableProfile, columns: Sequence[str], totals: Sequence[Total]) -> str:

@@ -6,7 +6,7 @@ import math
 import re
 import time
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -28,9 +28,11 @@ from cityai.data.contract import (
     build_schema,
     judge_values,
 )
-from cityai.data.conversion import BLANKS, convert_cells
+from cityai.data.conversion import convert_cells
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
+from cityai.data.source.functions import BLANKS
+from cityai.data.written_dates import MONTH_NAMES, parse_written
 from cityai.errors import DataError, SpecError
 
 ZONE = "America/New_York"
@@ -251,12 +253,82 @@ def test_numbers_with_marks_are_read_as_declared(tmp_path, kind, text, value, ma
         ("%Y/%m/%d %H:%M:%S%z", "2022/07/03 02:08:38Z", moment(2022, 7, 2, 22, 8, 38)),
         ("%YM%m", "2018M01", moment(2018, 1, 1)),
         ("%b-%y", "Jan-18", moment(2018, 1, 1)),
+        ("%G-W%V", "2023-W05", moment(2023, 1, 30)),
+        ("%G-W%V", "2020-W53", moment(2020, 12, 28)),
+        ("%G-W%V", "2023-W53", None),
+        ("%G-W%V", "2023-W00", None),
+        ("KW %V/%G", "KW 1/2021", moment(2021, 1, 4)),
+        ("%G%V", "202353", None),
+        ("%b %Y", "févr. 2023", moment(2023, 2, 1)),
+        ("%B de %Y", "marzo de 2023", moment(2023, 3, 1)),
+        ("%d. %B %Y", "3. März 2023", moment(2023, 3, 3)),
+        ("%b/%y", "set/23", moment(2023, 9, 1)),
+        ("%B %Y", "Smarch 2023", None),
+        ("%Y %m", "2023 5", moment(2023, 5, 1)),
+        ("excel", "44562", moment(2022, 1, 1)),
+        ("excel", "44562.75", moment(2022, 1, 1, 18)),
+        ("excel", "2022", moment(1905, 7, 14)),
+        ("excel", "2022-01-01", None),
     ],
 )
 def test_moments_are_those_of_the_citys_clock(tmp_path, pattern, text, value):
     column = ColumnSpec(type="datetime", format=pattern)
     reason = NOT_OF_TYPE["datetime"] if value is None else None
     assert convert_one(tmp_path, text, column) == (value, reason)
+
+
+WRITTEN_DATES = ("%G-W%V", "%G/KW%V", "week %V of %G", "%B %Y", "%d %b %Y", "%b-%y", "%Y %m")
+
+
+@given(
+    days=st.lists(st.dates(date(1995, 1, 1), date(2060, 1, 1)), min_size=1, max_size=30),
+    month=st.integers(0, len(MONTH_NAMES) - 1),
+    pattern=st.sampled_from(WRITTEN_DATES),
+)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_first_look_and_a_run_read_the_same_dates(tmp_path, days, month, pattern):
+    def write(day):
+        name = MONTH_NAMES[month].split()[day.month - 1]
+        return day.strftime(pattern.replace("%B", name).replace("%b", name))
+
+    texts = pd.Series([*map(write, days), "2023-W53", "no date"])
+    column = ColumnSpec(type="date", format=pattern)
+    read = convert(tmp_path, pd.DataFrame({"x": texts, "y": "y"}), {"x": column})["v0"]
+    looked = parse_written(texts, pattern, ZONE)
+    assert read.isna().tolist() == looked.isna().tolist()
+    assert (read.dropna() == looked.dropna()).all()
+    # The standard library knows the weeks and the days of each date.
+    if "%G" in pattern:
+        assert [d.isocalendar()[:2] for d in read[: len(days)]] == [
+            d.isocalendar()[:2] for d in days
+        ]
+    else:
+        assert [(d.year, d.month) for d in read[: len(days)]] == [(d.year, d.month) for d in days]
+
+
+def test_a_format_without_a_month_or_a_week_is_refused():
+    for pattern in ("%Y", "%G", "%V", "%G %V %d", "%H:%M"):
+        with pytest.raises(SpecError, match="not a date format"):
+            build_contract({"x": ColumnSpec(type="date", format=pattern)}, (), zone=ZONE)
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_columns_are_joined_with_a_blank_and_empty_without_one(tmp_path, parquet):
+    frame = pd.DataFrame({"year": [2023, 2023, None], "mo": ["Jan", "", "Mar"], "n": [1, 2, 3]})
+    path = tmp_path / ("t.parquet" if parquet else "t.csv")
+    frame.to_parquet(path) if parquet else frame.to_csv(path, index=False)
+    source = SourceSpec(path=str(path), joined={"month": ("year", "mo")})
+    columns = {
+        "month": ColumnSpec(type="date", format="%Y %b"), "n": ColumnSpec(type="integer")
+    }  # fmt: skip
+    contract = build_contract(columns, ("month",), zone=ZONE)
+    with open_source(source, path, list(columns), max_rows=10) as opened:
+        found = fetch_frame(convert_cells(opened, contract).order_by("n"))
+    assert found["v0"].tolist()[:1] == [moment(2023, 1, 1)]
+    assert found["r0"].tolist()[1:] == [MISSING, MISSING]
+    assert found["v1"].tolist() == [1, 2, 3]
 
 
 def test_an_amount_that_its_owner_hides_is_unknown_and_marked(tmp_path):

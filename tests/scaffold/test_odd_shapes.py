@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.config.load import load_project
 from cityai.errors import DataError
+from cityai.kinds import open_kind
 from cityai.scaffold.look import look_at_table
 from cityai.scaffold.parts_of_time import find_parts_of_time
+from cityai.scaffold.project import create_project
 from cityai.scaffold.proposal import Overrides
 
 PLACES = ("Alto", "Baixo", "Centro", "Norte")
@@ -60,13 +63,63 @@ def test_hours_as_columns_are_neither_amounts_nor_places(tmp_path):
     ["janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
      " ".join(f"m{i:02d}" for i in range(1, 13)), " ".join(map(str, range(1, 13)))],
 )  # fmt: skip
-def test_months_as_columns_beside_a_year_are_told_as_months(tmp_path, names):
+def test_months_as_columns_beside_a_year_are_turned_into_rows(tmp_path, names):
     years = [(y, p) for y in range(2016, 2025) for p in PLACES]
     table = pd.DataFrame(years, columns=["ano", "bairro"])
     for i, name in enumerate(names.split()):
         table[name] = 200 + 7 * i + np.arange(len(table))
-    with pytest.raises(DataError, match=r"12 columns, .* are one month of the year each"):
+    proposal = look_at_table(
+        write(tmp_path, table.assign(total=table.sum(axis=1, numeric_only=True)))
+    )
+    assert total(proposal) == f"{table[names.split()].to_numpy().sum():,} amount"
+    assert proposal.spec["data"]["source"]["joined"] == {"ano_month": ["ano", "month"]}
+    assert ("108 months" in proposal.tell(), "4 bairros" in proposal.tell()) == (True, True)
+    alone = table.drop(columns="ano").iloc[:4]
+    with pytest.raises(DataError, match=r"month of the year each|parts of time"):
+        look_at_table(write(tmp_path, alone))
+
+
+def test_may_is_among_the_columns_of_months(tmp_path):
+    wide = pd.DataFrame(TONS.reshape(-1, 4).T, columns=[f"{m:%b %Y}" for m in MONTHS])
+    wide.insert(0, "district", PLACES)
+    assert total(look_at_table(write(tmp_path, wide))) == f"{TONS.sum():,} amount"
+
+
+@pytest.mark.parametrize(
+    ("month", "said"), [("%m", None), ("%-m", None), ("%B", None), ("%b", None), ("week", "MMWR")]
+)
+def test_a_year_beside_a_month_or_a_week_is_one_date(tmp_path, workspace, month, said):
+    days = pd.Series(pd.to_datetime([day for day, _ in CELLS]))
+    part = days.dt.isocalendar().week.astype(str) if said else days.dt.strftime(month)
+    year = days.dt.isocalendar().year if said else days.dt.year
+    table = pd.DataFrame({
+        "Year": year, "Week" if said else "Month": part,
+        "District": [place for _, place in CELLS], "Tons": TONS,
+    })  # fmt: skip
+    path, wish = write(tmp_path, table), Overrides()
+    if said:
+        with pytest.raises(DataError, match=f"{said} from Sunday") as asked:
+            look_at_table(path)
+        assert "--time 'Year,Week' and one of: --format '%G %V' reads" in str(asked.value)
+        wish = Overrides(time="Year,Week", format="%G %V")
+    proposal = look_at_table(path, wish)
+    assert total(proposal) == f"{TONS.sum():,} tons"
+    made = create_project(workspace, "mine", "blank_demand", spec=proposal.spec)
+    events = open_kind(load_project(made.folder)).read()
+    assert events.table["value"].sum() == TONS.sum()
+    assert events.periods.first == days.min().to_period("W" if said else "M").start_time
+
+
+def test_a_month_of_a_fiscal_year_is_never_a_date(tmp_path):
+    table = monthly(tons=TONS).assign(**{"Fiscal Year": 2020, "month": 3})
+    with pytest.raises(DataError, match="a year that does not begin in January"):
         look_at_table(write(tmp_path, table))
+
+
+def test_a_column_of_dates_comes_before_its_parts(tmp_path):
+    days = pd.Series(pd.to_datetime([day for day, _ in CELLS]))
+    table = monthly(tons=TONS).assign(year=days.dt.year, mes=days.dt.month)
+    assert look_at_table(write(tmp_path, table)).spec["data"]["time"] == "month"
 
 
 @pytest.mark.parametrize(
@@ -153,11 +206,83 @@ def test_marks_between_thousands_of_more_countries_are_read(tmp_path, write_numb
     assert total(proposal) == f"{sum(numbers) + more:,.12g} tons"
 
 
-def test_amounts_below_zero_written_otherwise_are_told_as_such(tmp_path):
+def test_amounts_below_zero_are_read_with_a_minus_behind_and_told_in_parentheses(tmp_path):
     cells = [*map(str, TONS)]
     cells[5], cells[9], cells[20] = "(120)", "120-", "\u221255"
-    told = look_at_table(write(tmp_path, monthly(tons=cells))).tell()
-    assert "an amount below 0 is written -120" in told
+    proposal = look_at_table(write(tmp_path, monthly(tons=cells)))
+    assert "an amount below 0 is written -120" in proposal.tell()
+    assert total(proposal) == f"{TONS.sum() - TONS[[5, 9, 20]].sum() - 175:,} tons"
+
+
+def test_many_texts_among_numbers_are_no_reason_to_count_rows(tmp_path):
+    cells = [f"{n}" if i % 4 else f"{n} (geschätzt)" for i, n in enumerate(TONS)]
+    with pytest.raises(DataError, match=r"'menge' holds numbers and, in 84 rows, other texts"):
+        look_at_table(write(tmp_path, monthly(menge=cells)))
+    assert look_at_table(write(tmp_path, monthly(menge=cells)), Overrides(counts=True)).spec
+
+
+def test_units_in_a_column_of_their_own_are_not_added_up(tmp_path):
+    uom = np.where(np.arange(len(TONS)) % 3, "t", "kg")
+    with pytest.raises(DataError, match=r"several units by 'uom': t \(224 rows\), kg \(112 rows\)"):
+        look_at_table(write(tmp_path, monthly(amount=TONS, uom=uom)))
+    assert look_at_table(write(tmp_path, monthly(amount=TONS, uom="t"))).spec
+
+
+def test_numbers_that_may_stand_for_no_value_are_asked_about(tmp_path):
+    amounts = TONS.copy()
+    amounts[[3, 50, 99]], amounts[[4, 60, 98]] = 9999, -1
+    told = look_at_table(write(tmp_path, monthly(amount=amounts))).tell()
+    assert "whether 9999 (3 rows) and -1 (3 rows) in amount stand for no value" in told
+    assert "stand for no value" not in look_at_table(write(tmp_path, monthly(amount=TONS))).tell()
+
+
+def test_readings_of_meters_are_not_counted_and_are_running(tmp_path):
+    reading = monthly(reading=TONS).groupby("district")["reading"].cumsum() + 10_000
+    table = monthly(reading=reading + np.arange(len(TONS)) % 4 * 50_000)
+    told = look_at_table(write(tmp_path, table)).tell()
+    assert "whether reading is a running total, since it never falls:" in told
+    # Meter by meter the numbers rise as those of rows do.
+    table = table.sort_values("district", kind="stable")
+    with pytest.raises(DataError, match="would count the calendar") as asked:
+        look_at_table(write(tmp_path, table))
+    assert "--amount reading adds it up" in str(asked.value)
+    told = look_at_table(write(tmp_path, table), Overrides(amount="reading")).tell()
+    assert "whether reading is a running total, since it never falls:" in told
+
+
+def test_amounts_that_are_written_again_are_told_with_their_moment(tmp_path):
+    again = [monthly(tons=TONS + i, published=f"2025-0{i + 1}-15") for i in range(3)]
+    with pytest.raises(DataError, match="by 'published' each row is another"):
+        look_at_table(write(tmp_path, pd.concat(again)))
+
+
+def test_lines_below_a_table_do_not_hide_what_names_its_rows(tmp_path):
+    table = pd.DataFrame({"WO": [f"WO-{i}" for i in range(600)],
+                          "day": pd.date_range("2023-01-01", periods=600).astype(str),
+                          "crew": ["A", "B", "C"] * 200})  # fmt: skip
+    path = write(tmp_path, table)
+    path.write_text(path.read_text() + ",,\nTotal records: 600,,\n")
+    proposal = look_at_table(path)
+    assert proposal.spec["data"]["key"] == ["WO"]
+    assert ("key", "WO", "no two rows share it") in proposal.choices
+
+
+def test_sums_of_some_places_are_left_out(tmp_path):
+    table = monthly(tons=TONS)
+    two = table[table["district"].isin(PLACES[:2])].groupby("month", as_index=False)["tons"].sum()
+    three = table[table["district"].isin(PLACES[1:])].groupby("month", as_index=False)["tons"].sum()
+    sums = [two.assign(district="Oeste"), three.assign(district="Leste")]
+    proposal = look_at_table(write(tmp_path, pd.concat([table, *sums])))
+    assert proposal.spec["data"]["without"] == {"district": ["Leste", "Oeste"]}
+    assert total(proposal) == f"{TONS.sum():,} tons"
+    assert "Oeste in district: the sum of 2: Alto, Baixo" in proposal.tell()
+
+
+def test_a_total_of_the_year_to_date_is_asked_about(tmp_path):
+    table = monthly(tons=TONS)
+    table["tons"] = table.groupby(["district", table["month"].str[:4]])["tons"].cumsum()
+    told = look_at_table(write(tmp_path, table)).tell()
+    assert "whether tons is a running total, since it never falls but where a year begins" in told
 
 
 def test_rows_that_come_twice_are_told_with_what_counts_one_of_each(tmp_path):

@@ -158,8 +158,9 @@ def test_a_first_period_that_is_cut_is_left_out(tmp_path):
     [
         ([f"{y}/{(y + 1) % 100:02d}" for y in range(2000, 2024)], "fiscal or school years"),
         ([f"FY{y}" for y in range(2000, 2024)], "fiscal years"),
-        ([f"{y} week {w:02d}" for y in (2022, 2023) for w in range(1, 53)], "numbered weeks"),
-        ([f"{y}{w:02d}" for y in (2021, 2022, 2023) for w in range(1, 13)], "numbered weeks"),
+        ([f"{y} week {w:02d}" for y in (2022, 2023) for w in range(1, 53)], "may be weeks of ISO"),
+        ([f"{y}{w:02d}" for y in (2021, 2022, 2023) for w in range(1, 13)], "may be weeks of ISO"),
+        ([f"{y}{w:02d}" for y in (2021, 2022) for w in range(1, 55)], "not ISO 8601's"),
         ([f"{y}-Q{q}" for y in range(2010, 2024) for q in (1, 2, 3, 4)], "holds quarters"),
     ],
 )
@@ -167,7 +168,7 @@ def test_parts_of_a_year_are_named_and_never_read_as_months(tmp_path, written, s
     rows = [(text, place, 90 + i) for i, text in enumerate(written) for place in ("North", "South")]
     with pytest.raises(DataError, match=said) as refused:
         look(tmp_path, pd.DataFrame(rows, columns=["epiweek", "district", "visits"]))
-    if "weeks" not in said:
+    if "ISO" not in said:
         assert "take the table by month, week or day" in str(refused.value)
 
 

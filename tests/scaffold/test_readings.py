@@ -89,13 +89,33 @@ def test_numbers_are_read_as_written_or_asked(numbers, decimal, thousands, digit
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("2024-Q1", "quarters"), ("Q3 2024", "quarters"), ("2024", "years"), ("2024-W07", "weeks"),
-     ("Jan", "without a year"), ("15 de enero de 2024", "not English"), ("3. März 2024",
-     "not English"), ("Sul", "")],
+    [("2024-Q1", "quarters"), ("Q3 2024", "quarters"), ("2024", "years"), ("W07", "weeks"),
+     ("Jan", "without a year"), ("15 gennaio 2024", "a language that is not read"),
+     ("01.01.-31.01.2023", "from a day to a day"), ("2023-01-01 to 2023-01-31", "a day to a day"),
+     ("Sul", "")],
 )  # fmt: skip
 def test_texts_of_time_that_are_no_dates_are_named(text, said):
     assert said in name_other(pd.Series([text]), ONE)
     assert not read_dates(pd.Series([text]), ONE, is_named=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "pattern", "is_certain"),
+    [("2023-W05", "week", "%G-W%V", True), ("2023W05", "", "%GW%V", True),
+     ("2023-W05", "mmwr week", "%G-W%V", False), ("2023/KW05", "", "%G/KW%V", True),
+     ("KW 5/2023", "", "KW %V/%G", True), ("2023 5", "Jahr_KW", "%G %V", True),
+     ("202305", "YEARWEEK", "%G%V", False), ("Week 5, 2023", "", "Week %V, %G", False),
+     ("semana 5 de 2023", "", "semana %V de %G", False), ("5-2023", "semana", "%V-%G", False),
+     ("enero de 2023", "", "%B de %Y", True), ("15 de enero de 2023", "", "%d de %B de %Y", True),
+     ("janv. 2023", "", "%b %Y", True), ("3. März 2023", "", "%d. %B %Y", True),
+     ("dez/23", "", "%b/%y", False), ("2023 Jan", "", "%Y %b", True),
+     ("44562", "date", "excel", False)],
+)  # fmt: skip
+def test_weeks_and_months_in_words_are_read_where_their_form_says_which(
+    text, name, pattern, is_certain
+):
+    found = read_dates(pd.Series([text]), ONE, is_named=name == "date", week=name)
+    assert [(reading.format, reading.is_certain) for reading in found] == [(pattern, is_certain)]
 
 
 @pytest.mark.parametrize(

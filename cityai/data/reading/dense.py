@@ -56,7 +56,7 @@ class DensePanel:
     def find_grouping(self, spec: ProjectSpec) -> Grouping | None:
         """Count alike rows where they are read, but those of a panel: it has one for each cell."""
         data = spec.data
-        if data.unpivot is not None or data.layout == "panel":
+        if data.unpivot is not None or data.source.joined or data.layout == "panel":
             return None
         days = frozenset(name for name, column in data.columns.items() if column.type == "date")
         is_utc = data.zone == "utc"

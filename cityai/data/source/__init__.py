@@ -8,11 +8,11 @@ first row is read. Columns get neutral names inside, so a hostile header never r
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
@@ -25,6 +25,7 @@ from cityai.data.source.connections import open_query
 from cityai.data.source.databases import is_sqlite, open_database, open_sqlite
 from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_room
 from cityai.data.source.files import open_csv, open_parquet
+from cityai.data.source.functions import BLANKS, trim_text, write_text
 from cityai.data.source.plain_text import write_plain_csv
 from cityai.data.source.questions import Grouping
 from cityai.data.versions import find_version, hold_versions
@@ -96,7 +97,7 @@ def open_source(
     DataError
         If the file is missing, empty, damaged, too large, or lacks a column.
     """
-    wanted = _list_wanted(columns, unpivot)
+    wanted = _list_wanted(columns, unpivot, source.joined)
     with (
         warnings.catch_warnings(),
         hold_versions(),
@@ -112,7 +113,8 @@ def open_source(
                 tell_apart = None if grouping is None else grouping.tell_apart
                 kind = find_format(path)
                 opened = _open(kind, source, path, wanted, max_rows, room, tell_apart)
-            yield opened if unpivot is None else _unpivot(opened, unpivot)
+            opened = opened if unpivot is None else _unpivot(opened, unpivot)
+            yield _join(opened, source.joined, columns)
         except duckdb.Error as error:
             where = path.where if isinstance(path, Query) else path
             raise translate_error(error, where) from None
@@ -227,11 +229,41 @@ def _check_text(path: Path) -> None:
             raise DataError(f"this is {said}, not a text", where=str(path), next_step=next_step)
 
 
-def _list_wanted(columns: Sequence[str] | None, unpivot: UnpivotSpec | None) -> list[str] | None:
-    if columns is None or unpivot is None:
-        return None if columns is None else list(dict.fromkeys(columns))
-    made = (unpivot.into, unpivot.value)
-    return list(dict.fromkeys([*(c for c in columns if c not in made), *unpivot.columns]))
+def _list_wanted(
+    columns: Sequence[str] | None,
+    unpivot: UnpivotSpec | None,
+    joined: Mapping[str, tuple[str, ...]],
+) -> list[str] | None:
+    """Return the columns of the source from which those that are asked for are made."""
+    if columns is None:
+        return None
+    wanted = [part for name in columns for part in joined.get(name, (name,))]
+    if unpivot is not None:
+        made = (unpivot.into, unpivot.value)
+        wanted = [*(name for name in wanted if name not in made), *unpivot.columns]
+    return list(dict.fromkeys(wanted))
+
+
+def _join(
+    opened: SourceTable, joined: Mapping[str, tuple[str, ...]], columns: Sequence[str] | None
+) -> SourceTable:
+    """Add the columns that are asked for and made of the texts of several."""
+    names, cells = dict(opened.names), {}
+    for i, (name, parts) in enumerate(joined.items()):
+        if columns is not None and name not in columns:
+            continue
+        first, *others = (_read_part(opened.table[opened.names[part]]) for part in parts)
+        cell = first
+        for text in others:
+            cell = cell.concat(" ", text)
+        names[name], cells[f"joined{i}"] = f"joined{i}", cell
+    return replace(opened, table=opened.table.mutate(**cells), names=names) if cells else opened
+
+
+def _read_part(cell: Any) -> Any:
+    """Return a part of a joined text, NULL where it is empty; a year beside a gap is no 2023.0."""
+    text = trim_text(write_text(cell), BLANKS)
+    return text.re_replace(r"^([0-9]+)[.]0$", "\\1").nullif("")
 
 
 def _unpivot(opened: SourceTable, unpivot: UnpivotSpec) -> SourceTable:

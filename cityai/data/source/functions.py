@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -16,6 +16,11 @@ def parse_local(text: str, pattern: str) -> dt.timestamp:
 @ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
 def parse_zoned(text: str, pattern: str) -> dt.Timestamp("UTC"):  # type: ignore
     """Read a moment with an offset by a strptime pattern; NULL when it does not fit."""
+
+
+@ibis.udf.scalar.builtin(name="strftime")  # type: ignore[untyped-decorator]
+def write_moment(moment: dt.timestamp, pattern: str) -> str:  # type: ignore
+    """Write a moment by a strftime pattern."""
 
 
 @ibis.udf.scalar.builtin(name="make_timestamp")  # type: ignore[untyped-decorator]
@@ -73,7 +78,25 @@ def range_of(count: int) -> dt.Array(dt.int64):  # type: ignore
     """Return the whole numbers from 0 up to a count."""
 
 
+BLANKS: Final = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""Outer characters that are not part of a text: blanks, line ends, invisible marks."""
 ABSOLUTE: Final = dt.Timestamp("UTC")
 """Type of a moment that knows its zone."""
 EXACT: Final = dt.Decimal(38, 9)
 """Sums in this type do not depend on the order of the rows."""
+
+
+def write_text(cell: Any) -> Any:
+    """Return the expression of a cell as text: 101.0 is 101, and midnight has no hour."""
+    native = cell.type()
+    if native.is_floating():
+        # An identifier that once had a gap is stored as 101.0; it is 101.
+        return cell.isnan().ifelse(None, cell.cast("string").re_replace(r"[.]0$", ""))
+    if native.is_decimal():
+        return cell.cast("string").re_replace(r"[.]0+$", "")
+    if native.is_timestamp():
+        return cell.cast("string").re_replace(r" 00:00:00$", "")
+    return cell.cast("string")
