@@ -194,6 +194,10 @@ MISTAKES: dict[str, tuple[Change, tuple[str, ...]]] = {
         edit("data.csv", "dato.csv"),
         ("projects/requests/dato.csv", "there is no such file", "Did you mean 'data.csv'?"),
     ),
+    "a data path in no folder": (
+        edit("data.csv", "nowhere/data.csv"),
+        ("nowhere/data.csv", "a folder that exists: ", "has no 'nowhere'", "from the workspace's"),
+    ),
     "an empty file": (write_bytes(lambda _: b""), (DATA_FILE, "the file is empty", "next: ")),
     "a header and no rows": (
         write_bytes(lambda content: content[: content.index(b"\n") + 1]),

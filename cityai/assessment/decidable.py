@@ -12,7 +12,7 @@ import pandas as pd
 from cityai.assessment import sentences as say
 from cityai.findings import Status
 from cityai.i18n.frames import make_frame
-from cityai.i18n.messages import join, write
+from cityai.i18n.messages import join, say_n, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.equivalence import count_more_blocks, detect_gap
 from cityai.inference.group_gaps import Measures
@@ -26,10 +26,6 @@ COLUMNS: Final = [
 _PERIODS: Final = mark("{blocks} {word}")
 _THESE: Final = mark("this design")
 _PASSABLE: Final = mark("{metric}, {label}: with {those} a gap of 0 can pass the limit of {limit}.")
-_UNPASSABLE: Final = mark(
-    "{metric}, {label}: with {those}, {mute} of {groups} groups cannot pass the limit of"
-    " {limit}, not even with a gap of 0; “{group}”, told least well, could pass {least} or more."
-)
 _BLIND: Final = mark(
     "{metric}, {label}: the limit of {limit} can be neither passed nor failed: no gap has an"
     " interval."
@@ -108,20 +104,40 @@ def _foresee(
     words |= {
         "least": _say_size(metric, least, facts),
         "gap": _say_size(metric, gap, facts) if math.isfinite(gap) else "",
-        "mute": write(int((alone > limit).sum()), ","),
-        "groups": write(int(np.isfinite(alone).sum()), ","),
         "group": view.groups[g],
         "those": (_PERIODS if periods else _THESE).format(
             blocks=write(blocks, ",.0f"), word=design.word
         ),
     }
-    told = _PASSABLE if passes else _UNPASSABLE, _TOLD if math.isfinite(gap) else _UNTOLD
+    mute, exact = int((alone > limit).sum()), int(np.isfinite(alone).sum())
+    told = _PASSABLE.format(**words) if passes else _say_unpassable(mute, exact, words)
+    sure = (_TOLD if math.isfinite(gap) else _UNTOLD).format(**words)
     more = count_more_blocks(0.0, -least, least, limit, blocks, wider=periods)
     return row | {
         **{"group": view.groups[g], "least_limit": least, "least_gap": gap, "blocks": blocks},
         **{"more_blocks": 0.0 if passes else more},
-        "sentence": join(" ", (template.format(**words) for template in told)),
+        "sentence": join(" ", (told, sure)),
     }
+
+
+def _say_unpassable(mute: int, exact: int, words: Mapping[str, str]) -> str:
+    """Say how many groups, of those with exact figures, are told too badly for the limit."""
+    return say_n(
+        "{metric}, {label}: with {those}, {mute} of {n} group with exact figures cannot pass the "
+        "limit of {limit}, not even with a gap of 0; “{group}”, told least well, could pass "
+        "{least} or more.",
+        "{metric}, {label}: with {those}, {mute} of {n} groups with exact figures cannot pass the "
+        "limit of {limit}, not even with a gap of 0; “{group}”, told least well, could pass "
+        "{least} or more.",
+        exact,
+        mute=mute,
+        metric=words["metric"],
+        label=words["label"],
+        those=words["those"],
+        group=words["group"],
+        limit=words["limit"],
+        least=words["least"],
+    )
 
 
 def _say_size(metric: Metric, size: float, facts: AuditData) -> str:

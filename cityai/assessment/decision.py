@@ -11,7 +11,6 @@ from cityai.assessment import sentences as say
 from cityai.assessment.metrics import find_metrics
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status, sort_findings
-from cityai.i18n.messages import Message
 from cityai.i18n.messages import say as mark
 from cityai.modeling.options import NONE
 from cityai.records.metric import Metric
@@ -66,12 +65,8 @@ def tell_option(
         low, high = figures[f"{name}_low"], figures[f"{name}_high"]
         if not math.isfinite(low):
             return mark("{told} (no interval)", told=told)
-        first = say.say_gap(of, low, unit)
-        if isinstance(first, Message):  # without the word "points", which stands once
-            first = first.arguments.get("points", first)
-        return mark(
-            "{told} ({first} to {of})", told=told, first=first, of=say.say_gap(of, high, unit)
-        )
+        first, last = say.say_ends(of, low, high, unit)
+        return mark("{told} ({first} to {of})", told=told, first=first, of=last)
 
     if not figures["closed"] and not figures["lost"]:
         before = write("before", metric)

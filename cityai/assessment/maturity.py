@@ -72,7 +72,7 @@ def check_maturity(predictions: Predictions, spec: AuditFileSpec) -> Finding:
         return Finding(CODE, Status.NOT_ENOUGH, TITLE, reason)
     reason = say(
         "All {rows:,} dated outcomes had {outcome_days:,} days before the data ended "
-        "on {data_until}.",
+        "on {data_until:%-d %B %Y}.",
         rows=len(rows),
         outcome_days=spec.maturity.outcome_days,
         data_until=spec.maturity.data_until,
@@ -111,13 +111,13 @@ def _tell_young(
     assert maturity is not None  # noqa: S101 - only a declared time finds young rows
     last = asked[~young].max() if (~young).any() else pd.NaT
     since = (
-        say("asked about after {last:%Y-%m-%d}", last=last)
+        say("asked about after {last:%-d %B %Y}", last=last)
         if last is not pd.NaT
         else say("all of them")
     )
     reason = say(
         "{sum:,} of {asked:,} outcomes were not final: {since}, they had fewer than "
-        "{outcome_days:,} days until the data ended on {data_until}.",
+        "{outcome_days:,} days until the data ended on {data_until:%-d %B %Y}.",
         sum=int(young.sum()),
         asked=len(asked),
         since=since,
@@ -129,7 +129,7 @@ def _tell_young(
 
 def _tell_stretch(late: np.ndarray, yes: np.ndarray, asked: pd.Series) -> Finding:
     reason = say(
-        "The latest {sum:,} of {asked:,} outcomes, asked about after {max:%Y-%m-%d}, "
+        "The latest {sum:,} of {asked:,} outcomes, asked about after {max:%-d %B %Y}, "
         "are all the same; outcomes that were not final yet look like this.",
         sum=int(late.sum()),
         asked=len(asked),

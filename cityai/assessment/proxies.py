@@ -63,25 +63,25 @@ COLUMNS: Final = [
 ]
 FOUND, HARDLY, NOT_SHOWN = "found", "hardly", "not shown"
 ON_MAP, UNKNOWN = "on the map", "unknown"
-FEW = say("{n} entities have a known group; at least {least} are needed to say so.")
+FEW = say("{n:,} entities have a known group; at least {least} are needed to say so.")
 ALIKE = say("All entities belong to the groups alike, so there is nothing to recover.")
 TOLD_FOUND = say(
     "The inputs tell the groups apart. Together they recover {value:.0%} of the differences between"
-    " {n} entities ({low:.0%} to {high:.0%}); the most telling one is {feature} ({best:.0%})."
+    " {n:,} entities ({low:.0%} to {high:.0%}); the most telling one is {feature} ({best:.0%})."
 )
 TOLD_HARDLY = say(
     "The inputs hardly tell the groups apart. Together they recover {value:.0%} of the differences"
-    " between {n} entities ({low:.0%} to {high:.0%}); the most telling one is {feature}"
+    " between {n:,} entities ({low:.0%} to {high:.0%}); the most telling one is {feature}"
     " ({best:.0%})."
 )
 TOLD_NOT = say(
     "Nothing shows that the inputs tell the groups apart: together they recover {value:.0%} of the"
-    " differences between {n} entities ({low:.0%} to {high:.0%}), and by chance {chance:.0%} would"
-    " not be rare."
+    " differences between {n:,} entities ({low:.0%} to {high:.0%}), and by chance {chance:.0%}"
+    " would not be rare."
 )
 TOLD_MAP = say(
-    "Together the inputs recover {value:.0%} of the differences between {n} entities ({low:.0%} to"
-    " {high:.0%}); the most telling one is {feature} ({best:.0%}). Places near each other are"
+    "Together the inputs recover {value:.0%} of the differences between {n:,} entities ({low:.0%}"
+    " to {high:.0%}); the most telling one is {feature} ({best:.0%}). Places near each other are"
     " alike, so inputs and groups may both just follow the map: whether one gives the other away"
     " is not judged."
 )

@@ -10,7 +10,17 @@ from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics.amounts import AGAINST
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
-from cityai.i18n.messages import capitalize, count_points, join, say, say_n, write
+from cityai.i18n.messages import (
+    COUNT,
+    Message,
+    capitalize,
+    count_points,
+    join,
+    say,
+    say_n,
+    write,
+    write_bounds,
+)
 from cityai.inference.equivalence import Grade, Verdict
 from cityai.records.audit_data import AuditData, GroupTable
 from cityai.records.metric import Metric
@@ -49,22 +59,17 @@ NO_INTERVAL: Final = say(
     "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
     " {limit}: {reason}."
 )
-MORE: Final = say("About {few} to {many} more {blocks} like these would decide it.")
-MORE_SAME: Final = say("About {many} more {blocks} like these would decide it.")
+MORE: Final = say("About {many} more {blocks} like these would decide it.")
 MORE_COUNTED: Final = say(
-    "About {few} to {many} more {blocks} like these would decide it; {few_counted} to "
-    "{many_counted} of them would count in this figure."
+    "About {many} more {blocks} like these would decide it; {counted} of them would count in this "
+    "figure."
 )
-MORE_PERIODS: Final = say(
-    "About {few} to {many} more {blocks} like these, over {span}, would decide it."
-)
+MORE_PERIODS: Final = say("About {many} more {blocks} like these, over {span}, would decide it.")
 AT_LEAST: Final = say("At least {few} more {blocks} like these would be needed to decide it.")
 AT_LEAST_COUNTED: Final = say(
     "At least {few} more {blocks} like these would be needed to decide it; {few_counted} of them "
     "would count in this figure."
 )
-MONTHS: Final = say("{low} to {high} months")
-YEARS: Final = say("{low} to {high} years")
 NEVER: Final = say(
     "More {blocks} alone are not likely to decide it: more than ten times as many would be needed."
 )
@@ -157,6 +162,14 @@ def say_gap(metric: Metric, gap: float, unit: str, digits: int = 1, sign: str = 
     return write(gap, f"{sign},.3g") + " " + unit
 
 
+def say_ends(
+    metric: Metric, low: float, high: float, unit: str, digits: int = 1
+) -> tuple[str, str]:
+    """Say both ends of an interval of a difference; points are named once, with the second."""
+    first, last = (say_gap(metric, end, unit, digits) for end in (low, high))
+    return (first.arguments[COUNT] if isinstance(first, Message) else first), last
+
+
 def say_range(low: float, high: float, unit: str) -> str:
     """Say that a share or ratio lies in a range: `between 5% and 10%`, `at most 2%`."""
     least, most = (_write_bound(x, unit) for x in (low, high))
@@ -231,14 +244,21 @@ def tell_more(
     counted = members > 1.05
     if not many <= most:
         return (AT_LEAST_COUNTED if counted else AT_LEAST).format(**words)
-    words |= {"many": _round_up(many * members), "many_counted": _round_up(many)}
+    words["many"] = write_bounds(words["few"], _round_up(many * members))
+    words["counted"] = write_bounds(words["few_counted"], _round_up(many))
     if timed:
-        unit, size = (MONTHS, 365.25 / 12) if many * days < 730 else (YEARS, 365.25)
-        low, high = (write(math.ceil(n * days / size), ",") for n in (few, many))
-        return MORE_PERIODS.format(span=unit.format(low=low, high=high), **words)
-    if words["few"] == words["many"] and not counted:
-        return MORE_SAME.format(**words)
+        return MORE_PERIODS.format(span=_say_span(few * days, many * days), **words)
     return (MORE_COUNTED if counted else MORE).format(**words)
+
+
+def _say_span(low: float, high: float) -> str:
+    """Say how long something takes, from days: in months, in years from two on."""
+    months = high < 730
+    first, last = (math.ceil(d / (365.25 / 12 if months else 365.25)) for d in (low, high))
+    span = write_bounds(write(first, ","), write(last, ","))
+    if months:
+        return say_n("{span} month", "{span} months", last, span=span)
+    return say_n("{span} year", "{span} years", last, span=span)
 
 
 def most_blocks(blocks: float, days: float) -> float:
@@ -275,8 +295,7 @@ def tell_verdict(
     }
     if not math.isfinite(low):
         return NO_INTERVAL.format(reason=reason, **words)
-    words["low"] = say_gap(metric, low, unit, digits)
-    words["high"] = say_gap(metric, high, unit, digits)
+    words["low"], words["high"] = say_ends(metric, low, high, unit, digits)
     words["more"] = more
     return VERDICTS[verdict.grade].format(**words)
 

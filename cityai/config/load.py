@@ -201,7 +201,7 @@ def load_project(path: str | Path) -> Project[Any]:
             next_step=_list_projects(given),
         )
     file = file.resolve()
-    folder, workspace = file.parent, find_workspace(file.parent)
+    folder, workspace = file.parent, find_workspace(file.parent, "the project")
     document = read_yaml(file)
     own = {k: v for k, v in document.content.items() if k in ProjectFile.model_fields}
     written = validate_spec(ProjectFile, own, document)

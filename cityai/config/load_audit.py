@@ -66,7 +66,7 @@ def load_audit(path: str | Path) -> AuditRequest:
     """
     file = Path(path).resolve()
     document = read_yaml(file)
-    workspace = find_workspace(file.parent)
+    workspace = find_workspace(file.parent, "the audit file")
     own = {k: v for k, v in document.content.items() if k in AuditHead.model_fields}
     head = validate_spec(AuditHead, own, document)
     city = read_config(workspace, head.city, document, "city")

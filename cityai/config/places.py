@@ -12,8 +12,21 @@ CONFIGS: Final = "configs"
 STATE: Final = ".cityai"
 
 
-def find_workspace(folder: Path) -> Path:
+def find_workspace(
+    folder: Path,
+    what: str = "this folder",
+    next_step: str = "make a workspace with `cityai init my-city`, and go into it",
+) -> Path:
     """Return the nearest folder, upwards, that holds ``configs``.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    what : str
+        What lies there, in the words of the error.
+    next_step : str
+        What to do where there is none.
 
     Raises
     ------
@@ -23,10 +36,10 @@ def find_workspace(folder: Path) -> Path:
     found = _look_up(folder)
     if found is None:
         raise SpecError(
-            "no workspace was found above the project",
+            f"{what} lies in no workspace",
             where=str(folder),
-            expected="a folder `configs/` with city.yaml and policy.yaml beside `projects/`",
-            next_step="make a workspace with `cityai init my-city`, and go into it",
+            expected="a folder `configs/` with city.yaml and policy.yaml in it, or in one above it",
+            next_step=next_step,
         )
     return found
 

@@ -36,7 +36,7 @@ IN_CASES: Final = (
         "'{column}' has several values in the rows of one case, in {count:,} of {total:,} cases. "
         "The first in time is used."
     ),
-    say("No case of a {label} has two values of an attribute in its rows."),
+    say("No case of any {label} has two values of an attribute in its rows."),
 )
 """What is said where there are several, and where there are none."""
 ALIKE: Final = 0.95
@@ -99,7 +99,7 @@ def find_constant(snapshot: Events, spec: ProjectSpec) -> Finding:
     title = say("An amount that varies")
     label, unit = spec.question.entity.label, spec.question.unit
     if spec.question.entity.columns:
-        whose = say("The {unit} of a {label}", unit=unit, label=label)
+        whose = say("The {unit} of one {label}", unit=unit, label=label)
     else:
         whose = say("The {unit}", unit=unit)
     if share < ALIKE:

@@ -39,7 +39,7 @@ def _find_all(
 
 def _find_repeated(cases: Events, spec: RiskSpec) -> Finding:
     """Say how many entities are asked about several times at one moment: allowed, and said."""
-    title = say("One case of a {label} at a moment", label=spec.question.entity.label)
+    title = say("One case of each {label} at a moment", label=spec.question.entity.label)
     twice = cases.table.duplicated([ENTITY, AS_OF], keep=False)
     count, total = int(twice.sum()), len(cases.table)
     many = spec.question.entity.label_plural
@@ -91,13 +91,13 @@ def _find_ahead(cases: Events, spec: RiskSpec) -> Finding:
     title = say("Events lie where something is known")
     if not later.any():
         reason = say(
-            "Every case is asked about before {until:%Y-%m-%d}, when the data end.", until=until
+            "Every case is asked about before {until:%-d %B %Y}, when the data end.", until=until
         )
         return Finding(AHEAD, Status.PASS, title, reason, 0.0, 0.0, spec.question.unit)
     with_answer = table[later & table[Y_TRUE].notna()]
     reason = say(
-        "{sum:,} {unit} are asked about on or after {until:%Y-%m-%d}, when the data "
-        "end, the last on {max:%Y-%m-%d}: they can be predicted, and are not judged.",
+        "{sum:,} {unit} are asked about on or after {until:%-d %B %Y}, when the data "
+        "end, the last on {max:%-d %B %Y}: they can be predicted, and are not judged.",
         sum=int(later.sum()),
         unit=spec.question.unit,
         until=until,

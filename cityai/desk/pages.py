@@ -90,6 +90,7 @@ WEIGHTS: Final = {
     "cannot be told": ("open", say("Cannot be told")),
     "no figure": ("", ""),
 }
+READ_ANOTHER: Final = say("the card is another since you read it")
 SHOWN: Final = 1_500
 """Characters of what somebody wrote that are shown before it is unfolded."""
 
@@ -234,6 +235,7 @@ def render_review(
         head=reviewed.chain.head,
         number=len(reviewed.chain.links) + 1,
         digest=reviewed.subjects["card.json"],
+        read_another=READ_ANOTHER if has_read_another(view, reviewed) and not error else "",
         decided_before=who is not None and who.name in own,
         signed=done[0] if done and who and done[0].signer.name == who.name else None,
         told=told,
@@ -244,6 +246,12 @@ def render_review(
         word_marks=VERDICT_MARKS,
         words=VERDICT_WORDS,
     )
+
+
+def has_read_another(view: View, reviewed: Reviewed) -> bool:
+    """Tell whether who looks read a card that has become another since."""
+    digest = reviewed.subjects["card.json"]
+    return view.session is not None and view.session.has_read_another(reviewed.name, digest)
 
 
 def _check(reviewed: Reviewed, phase: Phase) -> tuple[tuple[Checked, ...], SpecError | None]:

@@ -43,6 +43,8 @@ class Session:
     reading : str
         Part of the address of published cards: it lets one read them and nothing else, since a
         page in a frame without an origin is sent no cookie.
+    read : dict of str to str
+        By card: the digest of the one that was last opened to be read.
     """
 
     reviewer: Reviewer
@@ -51,6 +53,11 @@ class Session:
     idle: float = IDLE
     form: str = field(default_factory=_draw)
     reading: str = field(default_factory=_draw)
+    read: dict[str, str] = field(default_factory=dict)
+
+    def has_read_another(self, name: str, digest: str) -> bool:
+        """Tell whether they read a card that has become another since."""
+        return self.read.get(name, digest) != digest
 
 
 class Sessions:

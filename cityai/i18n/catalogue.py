@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,8 @@ _SPACED: Final = re.compile("[ \u00a0](?=[:;!?%»])|(?<=«)[ \u00a0]")
 
 FOLDER: Final = Path(__file__).parent / "locales"
 DOMAIN: Final = "cityai"
+FORMER: Final = "former"
+"""The catalogue of what nothing says any more: older cards say it still."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,18 @@ class Messages:
         return forms[0 if n is None or len(forms) == 1 else self.plural(n)]
 
 
-def find_file(language: str) -> Path:
+def find_file(language: str, domain: str = DOMAIN) -> Path:
     """Return where a language's catalogue lies."""
-    return FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+    return FOLDER / language / "LC_MESSAGES" / f"{domain}.po"
 
 
-def read_catalogue(language: str) -> Catalog:
-    """Read a language's catalogue."""
-    with find_file(language).open("rb") as file:
-        return pofile.read_po(file, locale=LOCALES[language], domain=DOMAIN)
+def read_catalogue(language: str, domain: str = DOMAIN) -> Catalog:
+    """Read a language's catalogue; an empty one where there is none yet."""
+    path = find_file(language, domain)
+    if not path.is_file():
+        return Catalog(locale=LOCALES[language], domain=domain)
+    with path.open("rb") as file:
+        return pofile.read_po(file, locale=LOCALES[language], domain=domain)
 
 
 @cache
@@ -69,15 +74,17 @@ def open_messages(language: str) -> Messages:
     forms: dict[str, tuple[str, ...]] = {}
     if language != "en":
         maker = f"{_SPACED.pattern} of Babel {version('babel')}"
-        forms = keep_compiled(find_file(language), maker, lambda: _list_messages(language))
+        for domain in (FORMER, DOMAIN):
+            path, make = find_file(language, domain), partial(_list_messages, language, domain)
+            forms |= keep_compiled(path, maker, make)
     rule = Locale.parse(LOCALES[language]).plural_form
     # These languages also have a form for millions, which gettext counts with the many.
     return Messages(forms, lambda n: int(rule(n) != "one"))
 
 
-def _list_messages(language: str) -> dict[str, tuple[str, ...]]:
+def _list_messages(language: str, domain: str) -> dict[str, tuple[str, ...]]:
     forms: dict[str, tuple[str, ...]] = {}
-    for entry in read_catalogue(language):
+    for entry in read_catalogue(language, domain):
         if not entry.id or not entry.string or entry.fuzzy:
             continue
         english, told = _list_forms(entry.id), _list_forms(entry.string)

@@ -1,7 +1,8 @@
 """Bring the catalogues up to date with the code: ``python -m cityai.i18n.collect``.
 
-New messages come in empty, those that nothing says any more go out, translations stay. The tests
-fail until the empty ones are written.
+New messages come in empty, translations stay. What nothing says any more moves to the catalogue of
+former messages: an older card that says it still is shown in every language. The tests fail until
+the empty ones are written.
 """
 
 from __future__ import annotations
@@ -12,39 +13,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from babel.messages import pofile
 from babel.messages.catalog import Catalog
 from jinja2 import Environment, nodes
 
-from cityai.i18n.catalogue import DOMAIN, LOCALES, find_file, read_catalogue, space_marks
+from cityai.i18n.catalogue import DOMAIN, FORMER, LOCALES, find_file, read_catalogue, space_marks
 from cityai.i18n.messages import COUNT, find_places, name_template, say, say_n
 
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 """Instead of the day on which the file was written: the same code gives the same bytes."""
+HEADERS: Final = {
+    DOMAIN: "# The card's sentences. `make messages` keeps this file in step.",
+    FORMER: "# What older cards say, and nothing says any more. `make messages` keeps it.",
+}
 PACKAGE = Path(__file__).parents[1]
 
 
 def _collect_messages(language: str, marked: tuple[_Marked, ...]) -> Catalog:
     """Return a language's catalogue with the messages of the code, in their order."""
-    old = read_catalogue(language) if find_file(language).is_file() else Catalog()
-    fresh = Catalog(
-        locale=LOCALES[language],
-        domain=DOMAIN,
-        project="cityai",
-        version="1",
-        header_comment="# The card's sentences. `make messages` keeps this file in step.",
-        creation_date=_NO_DATE,
-        revision_date=_NO_DATE,
-        charset="utf-8",
-        fuzzy=False,
-    )
+    old = read_catalogue(language)
+    fresh = _begin(language, DOMAIN)
+    former = {_name(entry.id): entry for entry in read_catalogue(language, FORMER) if entry.id}
     places: dict[tuple[str, str], list[str]] = defaultdict(list)
     for message in marked:
         if message.where not in places[message.text, message.plural]:
             places[message.text, message.plural].append(message.where)
     for (text, plural), where in places.items():
-        known = old.get(text)
+        known = old.get(text) or former.get(text)
         told = known.string if known and isinstance(known.id, tuple) is bool(plural) else None
         if isinstance(told, str):
             told = space_marks(told, " ", language)
@@ -57,6 +54,36 @@ def _collect_messages(language: str, marked: tuple[_Marked, ...]) -> Catalog:
             locations=[(name, 0) for name in sorted(where)],
         )
     return fresh
+
+
+def _keep_former(language: str, fresh: Catalog) -> Catalog:
+    """Return the catalogue of what was said once, with its translations, and is said no more."""
+    kept, said = _begin(language, FORMER), {_name(entry.id) for entry in fresh if entry.id}
+    for domain in (FORMER, DOMAIN):
+        for entry in read_catalogue(language, domain):
+            told = entry.string if isinstance(entry.string, tuple) else (entry.string,)
+            if entry.id and _name(entry.id) not in said and all(told):
+                kept.add(entry.id, entry.string)
+    return kept
+
+
+def _begin(language: str, domain: str) -> Catalog:
+    return Catalog(
+        locale=LOCALES[language],
+        domain=domain,
+        project="cityai",
+        version="1",
+        header_comment=HEADERS[domain],
+        creation_date=_NO_DATE,
+        revision_date=_NO_DATE,
+        charset="utf-8",
+        fuzzy=False,
+    )
+
+
+def _name(id: str | tuple[str, ...] | list[str]) -> str:
+    """Return the message, or the one of a pair that counts one."""
+    return id if isinstance(id, str) else id[0]
 
 
 def write_catalogue(catalogue: Catalog, path: Path) -> None:
@@ -162,4 +189,7 @@ if __name__ == "__main__":
     found = _extract_messages(PACKAGE)
     for code in LOCALES:
         if code != "en":
-            write_catalogue(_collect_messages(code, found), find_file(code))
+            fresh = _collect_messages(code, found)
+            former = _keep_former(code, fresh)
+            write_catalogue(fresh, find_file(code))
+            write_catalogue(former, find_file(code, FORMER))

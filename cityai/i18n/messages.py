@@ -55,8 +55,8 @@ class Figure(Made):
     value : float, date, or two dates
         Rounded as it is printed: what a record publishes gives no further digits away.
     format : str
-        A format of Python: ``,.1f``, ``.1%``, ``%B %Y``. A leading ``−`` writes signs as print
-        does: a true minus, and ``±`` before 0.
+        A format of Python: ``,.1f``, ``.1%``, ``%B %Y``. A number below 0 has print's minus; with
+        a leading ``−`` a signed 0 has ``±`` before it.
     """
 
     __slots__ = ("format", "value")
@@ -172,6 +172,11 @@ def write(value: float | date, format: str = "") -> str:
         return Figure(_write_date(day, format), day, format)
     text = _write_number(value, format)
     return Figure(text, _read_back(text, value), format)
+
+
+def write_bounds(low: str, high: str) -> str:
+    """Write a range of numbers that are written already; one number where both are the same."""
+    return high if low == high else say("{left} to {right}", left=low, right=high)
 
 
 def write_day(day: date) -> str:
@@ -327,10 +332,9 @@ def _write_number(value: float, form: str) -> str:
     if "e+" in text:  # "g" writes 1470 to three digits as 1.47e+03
         number = Decimal(text.lstrip("+-"))
         text = text[: text[0] in "+-"] + format(number, ",f" if "," in form else "f")
-    if not form.startswith("−"):
-        return text
-    text = text.translate(_SIGNS)
-    return f"±{text.lstrip('+−')}" if "+" in form and not value else text
+    text = f"{text[:1].translate(_SIGNS)}{text[1:]}"  # an exponent keeps its own
+    signed = form.startswith("−") and "+" in form
+    return f"±{text.lstrip('+−')}" if signed and not value else text
 
 
 def _write_date(day: date, form: str) -> str:

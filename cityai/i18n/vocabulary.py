@@ -44,3 +44,24 @@ VOCABULARY: Final = (
 )  # fmt: skip
 """Common words of city work: names of things counted and of groups, translated where they stand
 alone in a sentence. Another name stays as the city wrote it."""
+
+MODEL_RULES: Final = (
+    say("No prediction of the tests used anything that was not known yet."),
+    say("The model gives the same answer twice, and its explanation adds up to it."),
+    say("The card's own word is ready, or ready on conditions."),
+    say("No group is beyond a limit of the city, unless this was accepted in writing."),
+    say("For every group it is known whether it is within the limits, or somebody watches it."),
+    say("a monitor of these groups within 14 days, a random probe, or a narrower use"),
+    say("The data are complete, timely and without contradiction, or somebody mends them."),
+    say("No evaluation found that acting on it does harm, and none was dropped."),
+    say("Every question that the public may ask has an answer on the card."),
+    say("Anybody in the city can look up the code that was run."),
+    say("The card is not older than a year."),
+    say("The card is not older than half a year."),
+    say("Somebody who did not ask for it has read the card and said yes."),
+    say("The chief data officer and the ethics board have said yes."),
+    say("data office"), say("chief data officer"), say("ethics board"), say("department"),
+    say("council"), say("city manager"),
+)  # fmt: skip
+"""What the model policy says, word for word: a city that keeps a rule reads it in its language. A
+rule that it wrote itself stands as it was written."""

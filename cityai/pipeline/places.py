@@ -50,6 +50,13 @@ class CardPlace:
             return {p.name: read_bytes(p) for p in sorted(self.folder.iterdir()) if p.is_file()}
 
 
+OUTSIDE: Final = (
+    f"go into the workspace that published it, and name it there ({CARDS}/NAME): its policy and "
+    "predictions are there; `cityai card bundle` makes a folder that can be checked without one"
+)
+"""What to do with a card that was copied out of its workspace."""
+
+
 def find_place(path: Path) -> CardPlace:
     """Find the card of a project, of an audit file, or in a folder of its own.
 
@@ -77,7 +84,7 @@ def find_place(path: Path) -> CardPlace:
     if given.is_file() and given.suffix not in {".yaml", ".yml"}:
         given = given.parent
     if (given / JSON).is_file() and not (given / PROJECT).is_file():
-        return CardPlace(given, find_workspace(given))
+        return CardPlace(given, find_workspace(given, "the card", OUTSIDE))
     if given.is_dir() or given.name == PROJECT:
         project = load_project(given)
         name, workspace, again = project.spec.name, project.workspace, f"cityai run {path}"

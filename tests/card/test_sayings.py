@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityai.assessment.metrics import find_metrics
-from cityai.assessment.sentences import say_share, say_value
+from cityai.assessment.sentences import say_ends, say_share, say_value, tell_more
+from cityai.card.draft.data import _list_measures
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.sentences import describe_series
 from cityai.card.draft.series import draft_series
@@ -21,13 +22,16 @@ from cityai.card.figures.canvas import drawing
 from cityai.card.figures.evidence import draw_quality
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.ranked import CapacityPoint, RankedPart
+from cityai.card.render.data_tables import arrange_quality_by_place
 from cityai.card.render.ranked import tell_rival
 from cityai.card.render.tables import arrange_groups, make_grid
 from cityai.card.words import MISSING, write_number
 from cityai.card.words import say_share as say_on_card
+from cityai.columns import AREA
 from cityai.records.metric import Metric
 
 WAPE = next(m for m in find_metrics("amount") if m.name == "wape")
+UNITS = ("share", "ratio")
 DAYS = Metric("days_sooner", "days sooner", "a", "b", "target", "high")
 
 
@@ -69,7 +73,7 @@ def test_some_is_never_none_and_not_all_is_never_all(share: float) -> None:
 def test_days_are_said_alike_everywhere(value: float) -> None:
     rounded = round_figure(value, "days", 1e6)
     assert rounded is not None
-    said = float(say_value(DAYS, value, "days").split()[0])
+    said = float(say_value(DAYS, value, "days").split()[0].replace("−", "-"))
     assert said == pytest.approx(rounded)
     assert len(str(rounded).rstrip("0").strip("-0.").replace(".", "")) <= 2
 
@@ -146,6 +150,45 @@ def draw_point(model: str, capacity: int, precision: float | None) -> CapacityPo
         model=model, capacity=capacity, declared=False, share=0.1, selected=100, reason="",
         precision=precision, recall=0.5, lift=1.2, **{**bounds, "precision_low": low},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("few", "many", "days", "members", "told"),
+    [
+        (5.6, 5.9, np.nan, 1.0, "About 6 more places like these would decide it."),
+        (0.9, 1.0, np.nan, 6.0, "About 6 more places like these would decide it; 1 of them"),
+        (0.9, 1.0, np.nan, 9.0, "About 9 more places like these would decide it; 1 of them"),
+        (3.0, 3.9, 7.0, 1.0, "About 3 to 4 more places like these, over 1 month, would"),
+        (60, 104.0, 7.0, 1.0, "over 14 to 24 months"),
+        (120, 150.0, 7.0, 1.0, "over 3 years"),
+    ],
+)
+def test_a_range_of_one_number_is_that_number(few, many, days, members, told) -> None:
+    assert told in tell_more(few, many, 400, "places", days, members)
+
+
+def test_points_are_named_once_in_an_interval() -> None:
+    share, ratio = (next(m for m in find_metrics("amount") if m.unit == u) for u in UNITS)
+    assert [*map(str, say_ends(share, -0.182, 0.007, "tons"))] == ["−18.2", "+0.7 points"]
+    assert [*map(str, say_ends(ratio, -0.182, 0.007, "tons"))] == ["−0.18", "+0.01"]
+
+
+def test_an_area_without_figures_of_its_own_has_its_name_in_the_quality_of_the_data(city) -> None:
+    """A place that was silent in the tests has no figure there, and rows all the same."""
+    entities = pd.DataFrame({AREA: ["A1", None], "area_name": ["Old Harbour", None]})
+    facts = SimpleNamespace(
+        run=SimpleNamespace(entities=entities),
+        spec=SimpleNamespace(policy=SimpleNamespace(small_cell=11)),
+        subject=SimpleNamespace(events=True),
+    )
+    rows = [("accuracy", "rows", place, 1.0, 40, 0.9, "pass") for place in ("overall", "A1", "A2")]
+    columns = ["dimension", "measure", "slice", "value", "n", "limit", "status"]
+    told = _list_measures(facts, pd.DataFrame(rows, columns=columns), Withheld())
+    assert [(m.slice, m.name) for m in told] == [("overall", None), ("A1", "Old Harbour"),
+                                                 ("A2", None)]  # fmt: skip
+    data = (city.record.data[0].model_copy(update={"quality": told}),)
+    grid = arrange_quality_by_place(city.record.model_copy(update={"data": data}))
+    assert [row[0].text for row in grid.rows] == ["Old Harbour", "A2"]
 
 
 def test_a_simple_rule_that_is_as_good_is_named() -> None:

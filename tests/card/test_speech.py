@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cityai import scaffold
 from cityai.assessment.baseline_words import label_baseline, name_baseline
 from cityai.card.diff import add_changes, compare_cards
 from cityai.card.figures import draw_figures
@@ -23,8 +24,24 @@ from cityai.card.render.page import name_page, render_html, render_pages
 from cityai.card.verify import read_record
 from cityai.card.verify.again import check_again
 from cityai.config.yaml import read_yaml
-from cityai.i18n.catalogue import LOCALES, open_messages, read_catalogue, space_marks
-from cityai.i18n.collect import PACKAGE, _extract_messages, _read_code, read_template
+from cityai.i18n.catalogue import (
+    DOMAIN,
+    FORMER,
+    LOCALES,
+    open_messages,
+    read_catalogue,
+    space_marks,
+)
+from cityai.i18n.collect import (
+    PACKAGE,
+    _collect_messages,
+    _extract_messages,
+    _keep_former,
+    _Marked,
+    _read_code,
+    read_template,
+    write_catalogue,
+)
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import (
     Message,
@@ -213,6 +230,16 @@ def test_what_loses_its_arguments_is_noticed():
     assert translator.untranslated == {"7 rows and more"}
 
 
+@pytest.mark.parametrize("form", [".1f", "+.2f", ",.3g", ".0%", "−,.1f", "−+,.1f", ",.10g"])
+@pytest.mark.parametrize("value", [-0.3, -18.9, -1470.0, -2.4e-15])
+def test_there_is_one_minus_sign(value, form):
+    """In English as in other languages; an exponent is a program's."""
+    said = write(value, form)
+    assert "-" not in re.sub(r"e-\d+", "", said)
+    assert said.startswith("−") or not said.value
+    assert said.value == pytest.approx(value, rel=0.5, abs=0.5)
+
+
 def test_a_figure_gives_no_further_digits_away():
     assert write(0.3771234, ".1%").value == 0.377
     assert write(1234.5678, ",.3g").value == 1230.0
@@ -265,6 +292,48 @@ def test_what_no_catalogue_has_stands_in_whole_english() -> None:
     translator = Translator("es")
     assert translator.translate(old) == "3 old checks of them."
     assert translator.untranslated == {"{n} old check of them."}
+
+
+def test_what_nothing_says_any_more_is_still_said_of_an_older_card(tmp_path, monkeypatch):
+    """A message that goes out of the code moves, and comes back with its translation."""
+    for name in ("catalogue", "collect"):
+        monkeypatch.setattr(f"cityai.i18n.{name}.find_file", lambda code, domain=DOMAIN:
+                            tmp_path / f"{code}.{domain}.po")  # fmt: skip
+    old, new = _Marked("It was so.", "", "a.py"), _Marked("{n} case", "{n} cases", "a.py")
+
+    def collect(*marked):
+        fresh = _collect_messages("es", marked)
+        former = _keep_former("es", fresh)
+        write_catalogue(fresh, tmp_path / f"es.{DOMAIN}.po")
+        write_catalogue(former, tmp_path / f"es.{FORMER}.po")
+        return {e.id: e.string for e in fresh if e.id}, {e.id: e.string for e in former if e.id}
+
+    collect(old, new)
+    first = read_catalogue("es")
+    first.get(old.text).string, first.get(new.text).string = "Era así.", ("{n} caso", "{n} casos")
+    write_catalogue(first, tmp_path / f"es.{DOMAIN}.po")
+    assert collect(new)[1] == {"It was so.": "Era así."}
+    open_messages.cache_clear()
+    try:
+        assert Translator("es").translate(say("It was so.")) == "Era así."
+        assert Translator("es").translate(say_n("{n} case", "{n} cases", 2)) == "2 casos"
+    finally:
+        open_messages.cache_clear()
+    assert collect()[1].keys() == {"It was so.", (new.text, new.plural)}
+    said, former = collect(old, new)
+    assert said == {"It was so.": "Era así.", (new.text, new.plural): ("{n} caso", "{n} casos")}
+    assert former == {}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_rules_of_the_model_policy_are_read_in_every_language(language):
+    path = Path(scaffold.__file__).parent / "templates/_workspace/configs/policy.yaml"
+    rules = read_yaml(path).content["release"]
+    texts = {r[key] for r in rules for key in ("sentence", "owner", "compensation") if key in r}
+    assert len(texts) > 12
+    own = {text: Translator(language, own_language="en").show_own(text) for text in texts}
+    assert [text for text, told in own.items() if "<i lang" in told or text == told] == []
+    assert "<i lang" in Translator(language).show_own("A rule that this city wrote by itself.")
 
 
 def test_a_card_of_schema_1_is_read_shown_and_compared(city):

@@ -449,6 +449,17 @@ def test_what_must_be_known_at_once_is_written_to_a_pipe_too(
     assert capsys.readouterr().err == "  another run is in progress (process 7); waiting\n"
 
 
+def test_a_card_that_was_copied_out_of_its_workspace_is_told_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "card.json").write_text("{}")
+    assert run_command(["card", "brief", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "the card lies in no workspace" in said
+    assert "go into the workspace that published it" in said
+    assert "cityai init" not in said
+
+
 def test_a_card_that_is_not_there_is_told_as_a_card(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

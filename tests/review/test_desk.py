@@ -362,6 +362,27 @@ def test_a_card_that_was_published_since_is_not_signed(place: Place, opened: Ope
     assert list_acts(place) == []
 
 
+def test_who_read_a_card_that_became_another_reads_again_before_signing(
+    place: Place, opened: Opened
+) -> None:
+    """A page to sign on that was opened afterwards shows the new card, and not what was read."""
+    ben, told = opened.visit("ben"), "the card is another since you read it"
+    read, fields = f"/en/card/{NAME}", {"act": "return", "reason": "No."}
+    ben.get(read)
+    assert told not in ben.get(REVIEW)[2].lower()
+    place.write_card("cd" * 32)
+    assert told in ben.get(REVIEW)[2].lower()
+    for _ in range(2):  # a page that came back is no card that was read
+        status, _, page = ben.post(REVIEW, ben.read_hidden() | fields)
+        assert status == 409
+        assert told in page
+        ben.page = page
+    assert list_acts(place) == []
+    ben.get(read)
+    assert told not in ben.get(REVIEW)[2].lower()
+    assert ben.post(REVIEW, ben.read_hidden() | fields)[0] == 303
+
+
 def test_who_asks_too_often_waits(place: Place) -> None:
     few = {"requests": Limit(12, 60), "failures": Limit(2, 60), "signatures": Limit(1, 60)}
     with open_desk(place, "ben", **few) as opened:

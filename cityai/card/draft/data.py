@@ -12,6 +12,7 @@ import pandas as pd
 
 from cityai.card.draft.described import copy_words
 from cityai.card.draft.facts import CardFacts
+from cityai.card.draft.places import name_places
 from cityai.card.draft.rounding import PERIOD_STEP, round_figure, round_people
 from cityai.card.draft.values import as_count, as_number, as_text
 from cityai.card.draft.withheld import Withheld
@@ -36,7 +37,7 @@ def draft_data(facts: CardFacts, withheld: Withheld) -> tuple[DataPart, ...]:
     run, subject, quality = facts.run, facts.subject, facts.quality
     least = facts.spec.policy.small_cell if subject.events else 0
     rows = _count_rows(quality, events=subject.events)
-    measures = () if quality is None else _list_measures(quality.measures, least, withheld)
+    measures = () if quality is None else _list_measures(facts, quality.measures, withheld)
     left = () if quality is None else _list_left(quality.left)
     versions = () if quality is None else _list_versions(quality.versions)
     part = DataPart(
@@ -200,8 +201,10 @@ def _round_quality(value: object) -> float | None:
 
 
 def _list_measures(
-    table: pd.DataFrame, least: int, withheld: Withheld
+    facts: CardFacts, table: pd.DataFrame, withheld: Withheld
 ) -> tuple[QualityMeasure, ...]:
+    least = facts.spec.policy.small_cell if facts.subject.events else 0
+    names = name_places(facts, "area")
     whole = table[table["slice"] == EVERYWHERE]
     places = table[(table["slice"] != EVERYWHERE) & table["limit"].notna()]
     # One row a place and dimension: the least figure that may be shown, else that none may.
@@ -214,7 +217,7 @@ def _list_measures(
         kind in {"area", "entity"} for kind, _ in withheld.slices
     )
     return tuple(
-        _make_measure(row, least, coarse and least > 0 and part is worst)
+        _make_measure(row, least, coarse and least > 0 and part is worst, names)
         for part in (whole, worst)
         for row in part.to_dict("records")
     )
@@ -228,7 +231,9 @@ def _round_coarsely(share: float | None) -> float | None:
     return None if share is None else min(round(share, 2), 0.99) if share < 1 else share
 
 
-def _make_measure(row: Mapping[Hashable, Any], least: int, coarse: bool) -> QualityMeasure:
+def _make_measure(
+    row: Mapping[Hashable, Any], least: int, coarse: bool, names: Mapping[str, str]
+) -> QualityMeasure:
     days = str(row["measure"]).startswith("median days")
     place = as_text(row["slice"])
     hide = place != EVERYWHERE and row["n"] < least
@@ -245,6 +250,7 @@ def _make_measure(row: Mapping[Hashable, Any], least: int, coarse: bool) -> Qual
         limit=as_number(row["limit"]),
         status="suppressed" if hide else str(row["status"]),  # type: ignore[arg-type]
         source="quality.measures",
+        name=names.get(place),
     )
 
 

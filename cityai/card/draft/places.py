@@ -43,7 +43,7 @@ def draft_places(
     kind = "area" if (own["slice_kind"] == "area").any() else "entity"
     own = own[own["slice_kind"] == kind]
     names, areas, declared = (
-        _name_places(facts, kind),
+        name_places(facts, kind),
         _find_areas(facts),
         _list_declared(facts, kind),
     )
@@ -94,7 +94,8 @@ def _list_declared(facts: CardFacts, kind: str) -> set[str] | None:
     return set(listed[AREA if kind == "area" else ENTITY].astype(str))
 
 
-def _name_places(facts: CardFacts, kind: str) -> dict[str, str]:
+def name_places(facts: CardFacts, kind: str) -> dict[str, str]:
+    """Return what areas (kind ``area``) or entities are called, by their id."""
     known = facts.run.entities
     key = ENTITY if kind == "entity" else AREA
     column = "name" if kind == "entity" else "area_name"

@@ -254,14 +254,14 @@ def describe_scope(spec: BaseProjectSpec) -> tuple[str, ...]:
     if data.since or data.until:
         said.append(
             say(
-                "Only rows from {since} and before {until} are in scope.",
+                "Only rows from {since:%-d %B %Y} and before {until:%-d %B %Y} are in scope.",
                 since=data.since,
                 until=data.until,
             )
             if data.since and data.until
-            else say("Only rows from {since} are in scope.", since=data.since)
+            else say("Only rows from {since:%-d %B %Y} are in scope.", since=data.since)
             if data.since
-            else say("Only rows before {until} are in scope.", until=data.until)
+            else say("Only rows before {until:%-d %B %Y} are in scope.", until=data.until)
         )
     for column, values in data.where.items():
         said.append(

@@ -18,12 +18,15 @@ class QualityMeasure(Part):
     """completeness, accuracy, consistency or timeliness."""
     measure: Text
     slice: Text
+    """``overall``, or an area's id."""
     value: float | None
     unit: Unit
     n: int | None
     limit: float | None
     status: StatusWord
     source: str
+    name: Text | None = None
+    """What the area is called, where that is not its id."""
 
 
 class QualityPoint(Part):

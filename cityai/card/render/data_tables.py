@@ -62,7 +62,7 @@ def arrange_quality_by_place(record: CardRecord) -> Grid:
         say("The least figure of each place and dimension"),
         [m for d in record.data for m in d.quality if m.slice != "overall"],
         (
-            (say("Place"), lambda m: Own(names.get(m.slice, m.slice))),
+            (say("Place"), lambda m: Own(m.name or names.get(m.slice, m.slice))),
             (say("Dimension"), lambda m: m.dimension),
             (say("Measure"), lambda m: m.measure),
             (say("Value"), lambda m: write_number(m.value, m.unit)),

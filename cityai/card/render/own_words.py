@@ -46,7 +46,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         *(column for data in record.data for column in data.columns),
         *(column.replace("_", " ") for data in record.data for column in data.columns),
         *(data.name for data in record.data),
-        *(measure.slice for data in record.data for measure in data.quality),
+        *(m.name or m.slice for data in record.data for m in data.quality),
         *(metric.name for metric in METRICS),
         *record.eval.own_words,
         *record.publication.table_schema,

@@ -19,7 +19,7 @@ def arrange_folds(record: CardRecord) -> Grid:
         say("Replays of the past"),
         record.eval.folds,
         (
-            (say("Replay"), lambda f: str(f.number)),
+            (say("Replay"), lambda f: write_count(f.number)),
             (say("Used for"), lambda f: tested if f.role == "test" else rest),
             (say("Asked on"), lambda f: write_day(f.as_of)),
             (

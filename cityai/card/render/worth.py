@@ -50,6 +50,8 @@ def arrange_worth(part: WorthPart, *, whole: bool = False) -> Grid:
             _write(way.more_cost, part.currency),
         ]
         note = way.reason
+        if way.role == "chance" and part.target == "yes/no":
+            note = say("The mean of all random orders; “random order” elsewhere is one of them")
         if way.answered is not None:
             answered = write_number(way.answered, "share")
             note = say("Of the {answered} of rows that it answers", answered=answered)

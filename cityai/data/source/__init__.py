@@ -7,6 +7,8 @@ first row is read. Columns get neutral names inside, so a hostile header never r
 
 from __future__ import annotations
 
+import difflib
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,6 +162,17 @@ def refuse_address(path: Path) -> None:
         )
 
 
+def _say_nearest(path: Path) -> str:
+    """Say what the nearest folder on the way to a file has, where the file is not there."""
+    wanted = Path(os.path.normpath(path))
+    folder = next((up for up in wanted.parents if up.is_dir()), Path("/"))
+    name = wanted.relative_to(folder).parts[0]
+    near, beside = [p.name for p in folder.iterdir()], folder == wanted.parent
+    if near and (beside or difflib.get_close_matches(name, near, n=1)):
+        return f"a {'file' if beside else 'folder'} in {folder}: {suggest_name(name, near)}"
+    return f"a folder that exists: {folder} has no '{name}'"
+
+
 def find_format(path: Path) -> str:
     """Return ``csv``, ``parquet`` or ``database``, or refuse the path.
 
@@ -170,12 +183,12 @@ def find_format(path: Path) -> str:
     """
     if not path.exists():
         refuse_address(path)
-        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
             "there is no such file",
-            where=str(path),
-            expected=suggest_name(path.name, near) if near else "a folder that exists",
-            next_step="correct `path` of the source",
+            where=os.path.normpath(path),
+            expected=_say_nearest(path),
+            next_step="correct `path` of the source; one that does not begin with / is looked up "
+            "from the workspace's folder",
         )
     if find_version(path):
         return "parquet"

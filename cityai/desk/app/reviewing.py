@@ -28,9 +28,9 @@ from cityai.desk.app.asked import (
 )
 from cityai.desk.forms import Told, read_act
 from cityai.desk.guard import CARD_HEADERS
-from cityai.desk.pages import read_style, render_card, render_queue, render_review
+from cityai.desk.pages import READ_ANOTHER, read_style, render_card, render_queue, render_review
 from cityai.desk.queue import list_systems
-from cityai.errors import CityaiError
+from cityai.errors import CityaiError, UserError
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.messages import say
 from cityai.pipeline.cards import read_before
@@ -88,6 +88,7 @@ def add_pages(app: FastAPI, desk: Desk) -> None:
         require_language(language)
         session = require_session(request, desk)
         reviewed = read_card(desk, name)
+        session.read[name] = reviewed.subjects["card.json"]
         return HTMLResponse(
             render_card(make_view(request, desk, reviewed), reviewed, session.reading)
         )
@@ -112,6 +113,8 @@ def _sign(
     if not told.problems:
         try:
             folder = desk.workspace / CARDS / require_card(desk, name)
+            if session.has_read_another(name, read_card(desk, name).subjects["card.json"]):
+                raise UserError(READ_ANOTHER, next_step=say("read it again, then sign"))
             link = _sign_told(folder, told, phase, session.reviewer.key)
         except CityaiError as refused:
             error = refused

@@ -149,12 +149,12 @@ def check_dense_folds(folds: Folds, panel: Panel) -> Finding:
     ]
     tests = folds.test
     said = say(
-        "{tests} from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d}, "
+        "{tests} from {test_from:%-d %B %Y} to {test_until:%-d %B %Y}, "
         "after {calibration} earlier origins for weights and intervals; labels end "
         "{delay} before the question is asked.",
         tests=count_tests(folds),
         test_from=tests[0].test_from,
-        test_until=tests[-1].test_until,
+        test_until=tests[-1].test_until - pd.Timedelta(1, "ns"),  # the last day that is theirs
         calibration=len(folds.calibration),
         delay=count_periods(panel.delay, panel.periods.freq),
     )

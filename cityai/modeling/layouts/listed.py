@@ -142,13 +142,13 @@ def check_listed_folds(folds: Folds, cases: Events) -> Finding:
     tests = folds.test
     asked, scored = (sum(f.counts[name] for f in tests) for name in ("cases", "scored"))
     said = say(
-        "{tests} from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d} with "
+        "{tests} from {test_from:%-d %B %Y} to {test_until:%-d %B %Y} with "
         "{asked:,} cases, {scored:,} of them with a known outcome, after "
         "{calibration} earlier folds for weights and probabilities; the first learns "
         "from {train_rows:,} outcomes known before it, the last from {train_rows2:,}.",
         tests=count_tests(folds),
         test_from=tests[0].test_from,
-        test_until=tests[-1].test_until,
+        test_until=tests[-1].test_until - pd.Timedelta(1, "ns"),  # the last day that is theirs
         asked=asked,
         scored=scored,
         calibration=len(folds.calibration),
