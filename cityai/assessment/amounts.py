@@ -48,6 +48,8 @@ COMPARED: Final = (HEADLINE, "mae", "rmse", "mase")
 """Metrics in which the forecast is compared with each baseline; the first alone decides."""
 AT_ONCE: Final = 5_000
 """Slices whose intervals are made together."""
+PLACES: Final = ("area", "entity")
+"""Slices that are places: there may be thousands, and only the forecast is told by place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,18 @@ class AmountMeasurer:
         return tuple(m for m in find_metrics("amount") if shares or "capacity" not in m.needs)
 
     def describe(self, column: str) -> pd.DataFrame:
-        """Describe one model's column in every slice."""
+        """Describe one model's column in every slice; by place, the forecast's alone."""
         sums = build_sums(self.table, column)
+        metrics = allow_below_zero(self.metrics, self.table, column)
         blocks = len(self.moments)
         named, found = [], []
         for i, part in enumerate(self.slices):
+            if part.kind in PLACES and column != Y_PRED:
+                continue
             tensor = sum_cells(sums.values, self.moment, part.code, blocks, len(part.labels))
             if i == 0:
                 self.whole[column] = tensor
-            for metric in allow_below_zero(self.metrics, self.table, column):
+            for metric in metrics:
                 # No model but the forecast has a range.
                 if column == Y_PRED or "n_interval" not in (metric.denominator, metric.numerator):
                     named.append((metric.name, i))
@@ -290,8 +295,10 @@ def _find_slices(table: pd.DataFrame, least: int) -> Iterator[_Slices]:
         if column not in table:
             continue
         texts = kind not in ("fold", "step")
-        values = table[column].to_numpy(object).astype(str) if texts else table[column].to_numpy()
-        labels, code = np.unique(values, return_inverse=True)
+        code, values = pd.factorize(table[column], use_na_sentinel=False)
+        kept = np.asarray(values, object).astype(str) if texts else np.asarray(values)
+        labels, place = np.unique(kept, return_inverse=True)  # of few, not of every row
+        code = place[code]
         amount = np.bincount(code, weights=outcome, minlength=len(labels))
         small = (amount < least) if counts else np.zeros(len(labels), bool)
         yield _Slices(kind, tuple(map(str, labels)), code, hide_cells(amount, small, least))

@@ -57,11 +57,12 @@ class Evaluation:
     ----------
     metrics : pandas.DataFrame
         One row a `model` ("forecast", "baseline.x", "candidate.y"), `metric`, `slice_kind`
-        ("overall", "fold", "step", "area", "entity") and `slice`: `value`, its interval `low` to
-        `high` (NaN where there is none), `n` (rows behind it), `left_out` (rows of the slice that
-        it could not use), `reason` (why there is no value or no interval), `size` (what a figure is
-        a share of, where the slice does not say it); where the whole has few people of a kind
-        (`bound_whole`), `value_least` and `value_most`, the range that is said in place of a value.
+        ("overall", "fold", "step"; "area" and "entity" of the forecast alone) and `slice`: `value`,
+        its interval `low` to `high` (NaN where there is none), `n` (rows behind it), `left_out`
+        (rows of the slice that it could not use), `reason` (why there is no value or no interval),
+        `size` (what a figure is a share of, where the slice does not say it); where the whole has
+        few people of a kind (`bound_whole`), `value_least` and `value_most`, the range that is said
+        in place of a value.
     comparisons : pandas.DataFrame
         One row a `baseline` and `metric`: `value`, `baseline_value` (on the rows where both exist),
         `difference`, `low`, `high` (ends of one-sided tests), `n`, `n_blocks`, `verdict` (of the

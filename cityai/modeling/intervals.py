@@ -133,7 +133,7 @@ def fit_intervals(
     scale = find_scale(scaled, past.entity, past.forecast)
     relative = (past.truth - past.forecast) / scale
     weight = _weigh_origins(past.fold, KEPT)
-    order = np.argsort(relative, kind="stable")
+    order = np.argsort(relative)  # of equal errors any is the quantile
     low, high = np.empty(steps), np.empty(steps)
     for place in range(steps):
         near = order[_pool_steps(past.step, place + 1)[order]]
@@ -247,8 +247,9 @@ def _learn_ratios(past: PastErrors, scaled: Intervals) -> FloatArray:
 
 def _weigh_origins(fold: IntArray, kept: float) -> FloatArray:
     """Weigh each row by its origin: the latest 1, each before it `kept` times the next."""
-    origins, at = np.unique(fold, return_inverse=True)
-    return np.asarray(kept ** (len(origins) - 1.0 - at))
+    number = fold - fold.min(initial=0)
+    later = np.flip(np.cumsum(np.flip(np.bincount(number) > 0))) - 1.0
+    return np.asarray(kept**later)[number]
 
 
 def _find_quantiles(errors: FloatArray, weight: FloatArray, tails: Tails) -> tuple[float, float]:

@@ -39,8 +39,8 @@ FIGURES: Final = {
     "model": "`forecast`, `baseline.<name>` or `candidate.<name>`; the audit's are the forecast's",
     "metric": "name of the metric",
     "unit": "`share`, `ratio`, `days`, or the unit of what is predicted",
-    "dimension": "what cuts the rows: `overall`, `fold`, `step`, `area`, `entity`, or a dimension "
-    "of the audit (pairs are `a * b`)",
+    "dimension": "what cuts the rows: `overall`, `fold`, `step`, `area` and `entity` (of the "
+    "forecast alone), or a dimension of the audit (pairs are `a * b`)",
     "group": "the slice of it, or the group",
     "value": "the figure; NaN where it is hidden or undefined, and `reason` says which",
     "low": "lower end of its own interval",

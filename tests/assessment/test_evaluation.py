@@ -46,6 +46,27 @@ def test_every_slice_equals_direct_computation(make_predictions: Make, make_spec
     assert set(found.metrics.model) == {"forecast", "baseline.naive", "candidate.other"}
     other = found.metrics[found.metrics.model != "forecast"]
     assert not set(other.metric) & {"coverage", "interval_width"}
+    assert set(other.slice_kind) == {"overall", "fold", "step"}  # by place, the forecast alone
+
+
+def test_slices_are_those_of_the_texts_of_every_row() -> None:
+    rng = np.random.default_rng(3)
+    drawn = rng.integers(0, 4, 200)
+    table = pd.DataFrame(
+        {
+            "fold": rng.integers(1, 12, 200),
+            "step": rng.integers(1, 4, 200).astype(np.int16),
+            "area_id": pd.Categorical(np.array(["b", "é", "a", None], object)[drawn]),
+            "entity_id": np.array([10, "10", "z", 2.5], object)[drawn],
+            "y_true": rng.poisson(3, 200).astype(float),
+        }
+    )
+    for part, column in zip([*amounts._find_slices(table, 0)][1:], table, strict=False):
+        values = table[column].to_numpy(object if column.endswith("_id") else None)
+        values = values.astype(str) if column.endswith("_id") else values
+        labels, code = np.unique(values, return_inverse=True)
+        assert part.labels == tuple(map(str, labels))
+        np.testing.assert_array_equal(part.code, code)
 
 
 def test_figures_do_not_depend_on_how_many_slices_are_bounded_at_once(

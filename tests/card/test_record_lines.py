@@ -44,3 +44,15 @@ def test_short_parts_stand_on_a_line(part: Any, long: int) -> None:
         lines = written._write_part(part)
         assert lines == write_part(part)
     assert json.loads(lines) == part
+
+
+@given(PARTS)
+def test_canonical_facts_are_what_json_indents(part: Any) -> None:
+    indented = json.dumps(part, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    assert written.dump_facts(part) == indented + "\n"
+    assert written.dump_facts({"a": (part,)}) == written.dump_facts({"a": [part]})
+
+
+def test_canonical_facts_hold_numbers_alone() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        written.dump_facts({"a": [1.0, float("nan")]})

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityai.modeling.intervals import (
+    KEPT,
     LEAST_TAIL,
     Bounds,
     PastErrors,
     Tails,
+    _weigh_origins,
     adapt_tails,
     find_scale,
     fit_intervals,
@@ -227,3 +229,23 @@ def test_the_latest_errors_of_a_place_count_most():
     assert rising > 1.5 * falling
     back = place_all(replace(past, fold=-past.fold), start_tails(0.9), [3, 4])
     assert (back.high - back.low)[0] < (back.high - back.low)[1]
+
+
+@given(st.lists(st.integers(-9, 40), min_size=1, max_size=30))
+def test_an_origin_weighs_by_how_many_come_after_it(folds):
+    fold = np.array(folds)
+    after = [sum(number > mine for number in set(folds)) for mine in folds]
+    np.testing.assert_array_equal(_weigh_origins(fold, KEPT), KEPT ** np.array(after, float))
+
+
+def test_equal_errors_may_stand_in_any_order():
+    past = draw_past(lambda rng, m: np.rint(m) + rng.integers(-1, 2, len(m)), entities=8)
+    past = replace(past, forecast=np.rint(past.forecast))
+    order = np.random.default_rng(5).permutation(len(past.fold))
+    shuffled = PastErrors(
+        *(getattr(past, n)[order] for n in ("entity", "step", "fold", "forecast", "truth"))
+    )
+    sizes = {"entities": 8, "steps": 4, "nonnegative": True}
+    one, other = (fit_intervals(p, start_tails(0.9), **sizes) for p in (past, shuffled))
+    np.testing.assert_allclose(one.low, other.low, rtol=1e-9)
+    np.testing.assert_allclose(one.high, other.high, rtol=1e-9)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from pydantic import Field, model_validator
@@ -214,5 +216,20 @@ def _find_long(part: Any, found: set[int]) -> bool:
 
 
 def dump_facts(facts: dict[str, Any]) -> str:
-    """Return facts as canonical JSON."""
-    return json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """Return facts as canonical JSON: what `json.dumps` indents, without its cost for each cell."""
+    return _indent(facts, "\n") + "\n"
+
+
+def _indent(part: Any, line: str) -> str:
+    kind = type(part)
+    if kind is str:
+        return encode_basestring(part)
+    if kind is float and math.isfinite(part):
+        return float.__repr__(part)
+    inner = f"{line}  "
+    if isinstance(part, (list, tuple)) and part:
+        return f"[{inner}{f',{inner}'.join([_indent(child, inner) for child in part])}{line}]"
+    if isinstance(part, dict) and part:
+        named = [f"{encode_basestring(k)}: {_indent(part[k], inner)}" for k in sorted(part)]
+        return f"{{{inner}{f',{inner}'.join(named)}{line}}}"
+    return _write_line(part)

@@ -48,17 +48,18 @@ def part_messages(facts: dict[str, Json]) -> dict[str, Json]:
     A message whose text stands for something else too stays as it is; 10 is not 10.0.
     """
     plain: set[str] = set()
-    _add_strings(facts, plain)
+    holding: set[int] = set()
+    _add_strings(facts, plain, holding)
     templates: dict[tuple[str, ...], int] = {}
     texts: dict[str, Json] = {}
 
     def take(content: Json) -> Json:
         if isinstance(content, list):
-            return [take(v) if isinstance(v, _HOLDING) else v for v in content]
+            return [*map(take, content)] if id(content) in holding else content
         if not isinstance(content, dict):
             return content
         if not is_message(content):
-            return {k: take(v) if isinstance(v, _HOLDING) else v for k, v in content.items()}
+            return {k: take(v) for k, v in content.items()} if id(content) in holding else content
         text, made = content["text"], _shorten(content, templates)
         if text in plain or repr(texts.setdefault(name_text(text), made)) != repr(made):
             return content
@@ -113,15 +114,20 @@ _CHANGED: Final = (str, *_HOLDING)
 """What may be one as it is published, or hold one."""
 
 
-def _add_strings(content: Json, found: set[str]) -> None:
-    """Add the texts that are no message's."""
-    if isinstance(content, str):
-        found.add(content)
-    elif isinstance(content, dict | list) and not is_message(content):
-        parts = content.values() if isinstance(content, dict) else content
-        for part in parts:
-            if isinstance(part, _CHANGED):
-                _add_strings(part, found)
+def _add_strings(content: Json, found: set[str], holding: set[int]) -> bool:
+    """Add the texts that are no message's, and the ids of what holds one; tell whether this does.
+
+    Most parts hold none, and stay as they are.
+    """
+    holds = False
+    for part in content.values() if isinstance(content, dict) else content:
+        if isinstance(part, str):
+            found.add(part)
+        elif isinstance(part, _HOLDING):
+            holds |= is_message(part) or _add_strings(part, found, holding)
+    if holds:
+        holding.add(id(content))
+    return holds
 
 
 def _shorten(message: dict[str, Json], templates: dict[tuple[str, ...], int]) -> list[Json]:

@@ -78,8 +78,14 @@ def _fold_rows(rows: list[Facts]) -> Facts:
 
     What an object lacks is null in its row.
     """
-    keys = dict.fromkeys(chain.from_iterable(rows))
-    nested = {key for key in keys if all(_is_mapping(row[key]) for row in rows if key in row)}
+    if not rows:
+        return {"columns": [], "rows": []}
+    first = {key: value for row in reversed(rows) for key, value in row.items()}
+    nested = {
+        key
+        for key, value in first.items()
+        if _is_mapping(value) and all(_is_mapping(row[key]) for row in rows if key in row)
+    }
     flat = [_flatten(row, nested) for row in rows] if nested else rows
     columns = {n: [row.get(n) for row in flat] for n in dict.fromkeys(chain.from_iterable(flat))}
     texts = {name: said for name, cells in columns.items() if (said := _number_texts(cells))}
@@ -123,12 +129,17 @@ def _is_mapping(value: Any) -> bool:
 def _flatten(row: Facts, nested: set[str]) -> Facts:
     flat: Facts = {}
     for key, value in row.items():
-        flat |= {f"{key}.{k}": v for k, v in value.items()} if key in nested else {key: value}
+        if key in nested:
+            flat.update([(f"{key}.{k}", v) for k, v in value.items()])
+        else:
+            flat[key] = value
     return flat
 
 
 def _number_texts(cells: list[Any]) -> list[Any]:
     """Take the texts out of a column that says one twice; leave their places."""
+    if dict not in map(type, cells):  # most columns hold none
+        return []
     own = [n for n, cell in enumerate(cells) if isinstance(cell, dict) and "id" in cell]
     if len(own) < 2:
         return []
