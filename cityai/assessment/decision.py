@@ -16,7 +16,7 @@ from cityai.modeling.options import NONE
 from cityai.records.metric import Metric
 
 if TYPE_CHECKING:
-    from cityai.config.mitigation import MitigationSpec
+    from cityai.config.dimension import MitigationSpec
     from cityai.config.project import BaseProjectSpec
 
 NEED: Final = "unmet_need"

@@ -7,7 +7,7 @@ from typing import Final
 
 from cityai.assessment.maturity import check_maturity
 from cityai.assessment.metrics import find_metric
-from cityai.assessment.selection import find_selective
+from cityai.assessment.metrics.confusion import find_selective
 from cityai.columns import AS_OF, DECISION, Y_PRED, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
 from cityai.data.external_predictions import ALIKE, UNSAID_NO

@@ -29,7 +29,7 @@ from cityai.records.metric import Metric
 from cityai.records.predictions import Predictions
 
 if TYPE_CHECKING:
-    from cityai.config.mitigation import MitigationSpec
+    from cityai.config.dimension import MitigationSpec
     from cityai.config.project import BaseProjectSpec
     from cityai.data.panel import Panel
     from cityai.modeling.backtest import Backtest

@@ -1,4 +1,4 @@
-"""A dimension of the audit: one way to divide people or places into groups."""
+"""A dimension of the audit, and what a person decided about a gap between its groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from cityai.columns import NOT_RECORDED
-from cityai.config.record import SpecRecord, Text
+from cityai.config.record import Slug, SpecRecord, Text
 
 
 class DimensionSpec(SpecRecord):
@@ -82,3 +82,24 @@ class DimensionSpec(SpecRecord):
         twice = next((label for label in said if said.count(label) > 1), None)
         if twice is not None:
             raise ValueError(f"`labels` must keep groups apart: '{twice}' is the name of two")
+
+
+class MitigationSpec(SpecRecord):
+    """What is done about a gap: evaluated by machine, chosen by a person."""
+
+    dimension: Slug
+    """The audit's dimension whose gap is to be closed."""
+    metric: Slug = "under_forecast_share"
+    """The audited metric that the gap is measured by."""
+    choice: Literal["none", "recalibrate", "equalize", "bounded_loss", "reallocate"] = "none"
+    """What was chosen of the options that `cityai mitigate` evaluates."""
+    reason: str = ""
+    """Why, in the words of who decided."""
+    decided_by: str = ""
+    """The role of who decided."""
+
+    @model_validator(mode="after")
+    def _choice_has_reason(self) -> Self:
+        if self.choice != "none" and not (self.reason.strip() and self.decided_by.strip()):
+            raise ValueError(f"`choice: {self.choice}` needs a `reason` and `decided_by` (a role)")
+        return self

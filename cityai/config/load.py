@@ -15,13 +15,12 @@ from typing_extensions import TypeVar
 
 from cityai.config.city import CitySpec
 from cityai.config.connection import check_connections
-from cityai.config.names import check_names, check_types
+from cityai.config.names import check_names, check_risk, check_types
 from cityai.config.places import CONFIGS, find_state, find_workspace
 from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
 from cityai.config.record import SpecRecord
 from cityai.config.risk import RiskSpec
-from cityai.config.risk_names import check_risk
 from cityai.config.translations import check_translations, read_translations
 from cityai.config.validate import validate_spec
 from cityai.config.words import WordsSpec

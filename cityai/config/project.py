@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from cityai.config.city import AreasSpec, CitySpec
-from cityai.config.dimension import DimensionSpec
+from cityai.config.dimension import DimensionSpec, MitigationSpec
 from cityai.config.entity import BaseEntitySpec, EntitySpec
-from cityai.config.mitigation import MitigationSpec
 from cityai.config.policy import Limits, PolicySpec
 from cityai.config.record import ProjectName, Slug, SpecRecord, Text
 from cityai.config.tables import CityTableSpec, ColumnSpec, CovariateSpec, DataSpec

@@ -9,8 +9,7 @@ import pandas as pd
 
 from cityai.columns import AREA, ENTITY, NOT_RECORDED
 from cityai.config.dimension import DimensionSpec
-from cityai.data.bands import join_smaller
-from cityai.data.resident_shares import read_number, share_residents
+from cityai.data.bands import join_smaller, read_number, share_residents
 from cityai.errors import DataError, SpecError, suggest_name
 from cityai.i18n.messages import say
 from cityai.records.groups import Membership, MembershipKind

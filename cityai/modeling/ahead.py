@@ -34,8 +34,7 @@ from cityai.data.periods import Periods, find_start
 from cityai.errors import TimeError
 from cityai.modeling.capacity import OF, RANK, rank_cases, select_cases
 from cityai.modeling.drivers import BACKGROUND, Drivers, find_drivers
-from cityai.modeling.final import FinalModel
-from cityai.modeling.fit import require_features
+from cityai.modeling.final import FinalModel, require_features
 from cityai.modeling.forecasters.pretrained import refuse_other_weights
 from cityai.modeling.forecasters.protocol import Candidate, list_series
 from cityai.modeling.layouts.dense import read_history

@@ -1,12 +1,13 @@
-"""The final model: all that is needed to predict, as text, arrays and figures."""
+"""The final model: all that is needed to predict, and whether it fits the rows that are asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from cityai.columns import CANDIDATE, ENTITY, LEVEL, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.errors import DataError
@@ -236,3 +237,54 @@ def _read_candidate(frame: pd.DataFrame, name: str) -> FloatArray:
             next_step="compute it with the same method from the history known at the moment",
         )
     return frame[column].to_numpy(np.float64)
+
+
+def require_features(
+    model: FinalModel, features: Sequence[str], categorical: Sequence[str], table: pd.DataFrame
+) -> None:
+    """Refuse rows whose features are not those that the model learnt from.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model. One without features of its own takes any rows.
+    features, categorical : sequence of str
+        Columns that the project makes, and those of them that are categories.
+    table : pandas.DataFrame
+        The rows.
+
+    Raises
+    ------
+    DataError
+        When a feature is missing, new, of another type, or none of its values is known.
+    """
+    wanted = model.feature_names
+    if not wanted:
+        return
+    if missing := [name for name in wanted if name not in features]:
+        _refuse("the project no longer makes a feature that the model needs", missing[0])
+    if new := [name for name in features if name not in wanted]:
+        _refuse("the project makes a feature that the model has never seen", new[0])
+    for name in wanted:
+        text = name in model.categories
+        if text != (name in categorical) or text == is_numeric_dtype(table[name]):
+            had, has = ("a category", "a number") if text else ("a number", "a category")
+            _refuse(f"the model learnt from {had}, the project now makes {has}", name)
+        values = set(table[name].dropna().astype("str")) if text else set()
+        if values and values.isdisjoint(model.categories[name]):
+            _refuse(
+                f"the model knows none of its values, such as '{min(values)}'",
+                name,
+                f"values such as {', '.join(model.categories[name][:3]) or 'none at all'}",
+            )
+
+
+def _refuse(
+    what: str, name: str, expected: str = "the features that the model learnt from"
+) -> None:
+    raise DataError(
+        what,
+        where=f"feature '{name}'",
+        expected=expected,
+        next_step="run the project again, so that a model of its present features is logged",
+    )

@@ -22,8 +22,14 @@ from cityai.scaffold.names import (
     say_count,
 )
 from cityai.scaffold.parts_of_time import find_parts_of_time
-from cityai.scaffold.row_names import Rows, find_names
-from cityai.scaffold.spread import LEAST_SPREAD, ask_parts, ask_spread, find_spread
+from cityai.scaffold.row_names import (
+    LEAST_SPREAD,
+    Rows,
+    ask_parts,
+    ask_spread,
+    find_names,
+    find_spread,
+)
 from cityai.scaffold.totals import Total, find_totals
 
 _HALF: Final = 0.5

@@ -7,9 +7,8 @@ from typing import Final
 
 from cityai.card.record.fairness import OptionResult, OptionsPart
 from cityai.scratch import open_scratch
-from cityai.track.batch import LONGEST_TAG, cut_text
 from cityai.track.door import call_mlflow
-from cityai.track.measures import Measure
+from cityai.track.measures import LONGEST_TAG, Measure, cut_text
 from cityai.track.names import NOTE, PROJECT, ROLE, SPEC_DIGEST
 from cityai.track.runs import TrackedRun
 from cityai.track.tables import save_tables

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cityai.scratch import open_scratch
 from cityai.store.records import digest_files, read_files, save_record
-from cityai.track.batch import LONGEST_PARAM, cut_text
 from cityai.track.door import DENIED, find_code, import_mlflow, trust_requirements
+from cityai.track.measures import LONGEST_PARAM, cut_text
 from cityai.track.names import NOTE, PROJECT, RUN_NAME
 from cityai.track.runs import TrackedRun
 

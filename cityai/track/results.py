@@ -17,9 +17,16 @@ from cityai.card.worst import find_worst, is_beyond
 from cityai.columns import BASELINE
 from cityai.findings import Status
 from cityai.scratch import open_scratch
-from cityai.track.batch import LONGEST_PARAM, cut_text, log_batch
 from cityai.track.door import call_mlflow
-from cityai.track.measures import Measures, list_models, measure_card, measure_model
+from cityai.track.measures import (
+    LONGEST_PARAM,
+    Measures,
+    cut_text,
+    list_models,
+    log_batch,
+    measure_card,
+    measure_model,
+)
 from cityai.track.model import Described, Loggable, log_model, register_model
 from cityai.track.names import (
     CITY,

@@ -16,9 +16,8 @@ from typing import Any, Protocol
 from cityai.errors import SetupError, SpecError, StoreError, TrackingError
 from cityai.progress import tell
 from cityai.store.cards import CARDS, read_seal
-from cityai.track.batch import log_batch
 from cityai.track.door import call_mlflow, keep_quiet
-from cityai.track.measures import Measure
+from cityai.track.measures import Measure, log_batch
 from cityai.track.names import (
     FAILURE,
     NAME,

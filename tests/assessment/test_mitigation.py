@@ -16,8 +16,7 @@ from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.mitigation import evaluate_mitigation
 from cityai.assessment.scored import score_predictions
-from cityai.config.dimension import DimensionSpec
-from cityai.config.mitigation import MitigationSpec
+from cityai.config.dimension import DimensionSpec, MitigationSpec
 from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditSpec
 from cityai.errors import SpecError

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.sentences import say_ends, say_share, say_value, tell_more
 from cityai.card.draft.data import _list_measures
+from cityai.card.draft.evaluation import _draft_series
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.sentences import describe_series
-from cityai.card.draft.series import draft_series
 from cityai.card.draft.withheld import Withheld
 from cityai.card.figures.canvas import drawing
 from cityai.card.figures.evidence import draw_quality
@@ -106,7 +106,7 @@ def test_totals_of_which_most_are_small_are_not_shown() -> None:
             spec=SimpleNamespace(policy=SimpleNamespace(small_cell=small_cell)),
             subject=SimpleNamespace(counts=True),
         )
-        return draft_series(facts, Withheld(coarse=small_cell > 0), "")
+        return _draft_series(facts, Withheld(coarse=small_cell > 0), "")
 
     # Of days with 13 alone, one would read "0 of 4 inside, and 0 forecast": nine of ten were.
     assert draft(11) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cityai.card.draft.series import _range_periods
+from cityai.card.draft.evaluation import _range_periods
 from cityai.card.draft.withheld import take_latest
 
 DAY = pd.Timestamp("2024-01-01")

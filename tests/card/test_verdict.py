@@ -27,7 +27,7 @@ from cityai.card.words import VERDICT_MARKS, VERDICT_WORDS
 from cityai.config.policy import VerdictRules
 from cityai.config.words import NotApplicable
 from cityai.i18n.translator import Translator
-from cityai.track.batch import LONGEST_TAG
+from cityai.track.measures import LONGEST_TAG
 from tests.speech import OTHERS
 
 CARDS = sorted((Path(__file__).parents[2] / "model_cards").glob("*/card.json"))

@@ -25,9 +25,8 @@ from cityai.card.render.markdown import render_note
 from cityai.errors import DataError, SpecError, StoreError, TrackingError
 from cityai.pipeline.publish import _publish_anyway
 from cityai.track import server
-from cityai.track.batch import LONGEST_PARAM, cut_text
 from cityai.track.door import call_mlflow, close_databases, import_mlflow, keep_quiet
-from cityai.track.measures import list_models, measure_card, measure_model
+from cityai.track.measures import LONGEST_PARAM, cut_text, list_models, measure_card, measure_model
 from cityai.track.names import FAILURE, NOTE, PROJECT, RUN_NAME, SEAL
 from cityai.track.results import Outcome, build_params, build_tags
 from cityai.track.run_names import UNSET

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.metrics.ranking import measure_precision, measure_recall
-from cityai.assessment.selection import is_one_sided
 from cityai.columns import DECISION, Y_PRED, Y_TRUE
 from cityai.i18n.messages import say
 from cityai.records.metric import Metric, Need, Recount, Target, Words
@@ -24,6 +23,10 @@ NONE_SELECTED: Final = say("nobody here with a known outcome was selected")
 ALL_SELECTED: Final = say("everybody here with a known outcome was selected")
 ONE_SIDED: Final = say("the outcome is known only of those selected, or only of the others")
 NOT_SHARES: Final = say("the scores are not probabilities: they lie outside 0 to 1")
+FEWEST: Final = 30
+"""With fewer rows on either side nothing is said."""
+MOST: Final = 0.5
+"""The outcome of one side is known at most half as often as that of the other."""
 
 
 def _rate(
@@ -193,7 +196,7 @@ def explain_missing(metrics: tuple[Metric, ...], table: pd.DataFrame) -> tuple[M
         Rows with `y_true`, `y_pred` and `decision`.
     """
     score = table[Y_PRED].to_numpy(np.float64)
-    shares, one_sided = are_shares(score), is_one_sided(table)
+    shares, one_sided = are_shares(score), _is_one_sided(table)
     found = []
     for metric in metrics:
         why = metric.undefined
@@ -265,3 +268,32 @@ def are_shares(score: np.ndarray) -> bool:
     """Tell whether all known scores lie in 0 to 1."""
     known = score[np.isfinite(score)]
     return bool(len(known) and (known >= 0).all() and (known <= 1).all())
+
+
+def find_selective(table: pd.DataFrame) -> tuple[float, float] | None:
+    """Find the share of outcomes known of those selected, and of the others, where they differ.
+
+    A loan that was not given cannot fail, and a house that was not inspected shows no fault: rates
+    that need both sides then mean nothing (selective labels, Lakkaraju et al. 2017).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `Predictions.table`, of yes or no.
+
+    Returns
+    -------
+    tuple of float or None
+        None where both are known about as often, or no outcome is.
+    """
+    known, decision = table[Y_TRUE].notna(), table[DECISION]
+    sides = [known[decision == side] for side in (1, 0)]
+    if min(len(side) for side in sides) < FEWEST or not known.any():
+        return None
+    chosen, passed = (float(side.mean()) for side in sides)
+    return (chosen, passed) if min(chosen, passed) < MOST * max(chosen, passed) else None
+
+
+def _is_one_sided(table: pd.DataFrame) -> bool:
+    """Whether the outcome is known of one side alone."""
+    return 0 in (find_selective(table) or (1.0,))

@@ -16,13 +16,12 @@ from cityai.card.draft.capacity_curve import draft_ranked
 from cityai.card.draft.design import describe_design
 from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.places import MakeNumber, draft_places, find_next
-from cityai.card.draft.rounding import PERIOD_STEP, find_size, round_figure
+from cityai.card.draft.rounding import PERIOD_STEP, find_size, round_figure, round_totals
 from cityai.card.draft.sentences import describe_places, describe_series
-from cityai.card.draft.series import draft_series
 from cityai.card.draft.values import as_count, as_number, as_text, hide_number, read_status, unit_of
-from cityai.card.draft.withheld import Withheld
+from cityai.card.draft.withheld import Withheld, take_latest
 from cityai.card.draft.worth import draft_worth
-from cityai.card.record.measured import Comparison, EvalPart, FoldPart
+from cityai.card.record.measured import Comparison, EvalPart, FoldPart, SeriesPoint
 from cityai.card.record.part import Number, index_whole
 from cityai.columns import (
     AREA,
@@ -35,6 +34,11 @@ from cityai.columns import (
     HEADLINE,
     PERIOD_START,
     STEP,
+    TOTAL_HIGH,
+    TOTAL_LOW,
+    Y_HIGH,
+    Y_LOW,
+    Y_PRED,
     Y_TRUE,
 )
 from cityai.config.project import AuditableSpec
@@ -54,6 +58,8 @@ SLICED: Final = {FOLD: FOLD, STEP: STEP, "entity": ENTITY, "area": AREA}
 
 Amounts = Mapping[tuple[str, str], float]
 """What happened, by kind of slice and slice."""
+_MOST_HIDDEN: Final = 0.1
+"""Share of the totals that may be too small to show: what is left of more were the high ones."""
 
 
 def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
@@ -66,7 +72,7 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
     comparisons = () if withheld.whole else _list_comparisons(facts, withheld)
     practice = _pick_practice(metrics, predictions.baselines)
     label = facts.name_baseline(practice) if practice else ""
-    series = draft_series(facts, withheld, practice)
+    series = _draft_series(facts, withheld, practice)
     places, next_step = draft_places(facts, withheld, make)
     outlines = subject.areas.boundaries if places and subject.areas else None
     ranked = draft_ranked(facts, withheld, practice, label)
@@ -222,3 +228,50 @@ def list_folds(windows: pd.DataFrame) -> tuple[FoldPart, ...]:
         )
         for row in windows.to_dict("records")
     )
+
+
+def _draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[SeriesPoint, ...]:
+    """Draft the totals of each period, where predictions are about periods.
+
+    There are none where more than a few are too small to show: the rest would be the periods in
+    which most came, and tell otherwise than all do.
+    """
+    table, least = facts.predictions.table, facts.spec.policy.small_cell
+    if PERIOD_START not in table:
+        return ()
+    step = PERIOD_STEP if withheld.coarse else 0
+    columns = [Y_TRUE, Y_PRED, *([f"{BASELINE}{practice}"] if practice else [])]
+    latest = take_latest(table)
+    gone = [fold for fold in latest[FOLD].unique() if withheld.hides(FOLD, str(fold))]
+    lost = set(latest.loc[latest[FOLD].isin(gone), PERIOD_START])
+    by_period = latest.groupby(PERIOD_START, sort=True)
+    sums = by_period[columns].sum(min_count=1, skipna=False).join(_range_periods(latest))
+    points, hidden = [], 0
+    for start, (_, row) in zip(pd.DatetimeIndex(sums.index), sums.iterrows(), strict=True):
+        few = facts.subject.counts and row[Y_TRUE] < least
+        hidden += bool(few)
+        shown = (
+            dict.fromkeys(sums.columns)
+            if few or start in lost
+            else round_totals({c: float(row[c]) for c in sums.columns}, step)
+        )
+        points.append(
+            SeriesPoint(
+                period_start=start.date(),
+                actual=shown[Y_TRUE],
+                forecast=shown[Y_PRED],
+                low=shown[Y_LOW],
+                high=shown[Y_HIGH],
+                practice=shown[columns[2]] if practice else None,
+            )
+        )
+    return () if hidden > _MOST_HIDDEN * len(points) else tuple(points)
+
+
+def _range_periods(latest: pd.DataFrame) -> pd.DataFrame:
+    """Range the total of each period: of one entity its own range, of several that of their sum."""
+    ends = [Y_LOW, Y_HIGH] if latest[ENTITY].nunique() == 1 else [TOTAL_LOW, TOTAL_HIGH]
+    by_period = latest.groupby(PERIOD_START, sort=True)
+    found = by_period[[c for c in ends if c in latest]].first().reindex(columns=ends)
+    one_time = (by_period[[FOLD, STEP]].nunique() == 1).all(axis=1)
+    return found.where(one_time, math.nan).set_axis([Y_LOW, Y_HIGH], axis=1)

@@ -15,7 +15,7 @@ from cityai.i18n.messages import say, say_n
 
 if TYPE_CHECKING:
     from cityai.assessment.mitigation import Mitigation
-    from cityai.config.mitigation import MitigationSpec
+    from cityai.config.dimension import MitigationSpec
     from cityai.config.project import AuditableSpec
 
 SOURCE = say("mitigation, from the saved predictions and the corrections learnt before each replay")

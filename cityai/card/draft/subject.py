@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cityai.card.record.measured import QualityMeasure
     from cityai.config.audit_file import AuditFileSpec, GivenSpec
     from cityai.config.city import AreasSpec
-    from cityai.config.mitigation import MitigationSpec
+    from cityai.config.dimension import MitigationSpec
     from cityai.config.project import BaseProjectSpec, ProjectSpec
     from cityai.config.risk import RiskSpec
     from cityai.records.predictions import Predictions

@@ -18,8 +18,7 @@ from cityai.card.figures.paper import (
     Signed,
     Tightness,
 )
-from cityai.card.figures.pdf import write_pdf
-from cityai.card.figures.pen import fit_sheet
+from cityai.card.figures.pen import fit_sheet, write_pdf
 from cityai.card.record import CardRecord
 from cityai.card.record.described import VerdictPart
 from cityai.card.record.fairness import GroupResult

@@ -34,8 +34,14 @@ from cityai.card.render import (
 )
 from cityai.card.render.loader import TemplateLoader
 from cityai.card.render.own_words import open_translator
-from cityai.card.render.pictures import share_styles, show_picture, write_styles
-from cityai.card.render.scripts import TEMPLATES, read_script, tidy_page
+from cityai.card.render.scripts import (
+    TEMPLATES,
+    read_script,
+    share_styles,
+    show_picture,
+    tidy_page,
+    write_styles,
+)
 from cityai.config.words import NotApplicable
 from cityai.i18n import messages
 from cityai.i18n.catalogue import LOCALES, NAMES
