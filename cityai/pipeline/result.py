@@ -154,13 +154,11 @@ class Result:
         Returns
         -------
         pandas.DataFrame
-            The columns of `cityai.pipeline.frames.FIGURES`: ``source``, ``model``, ``metric``,
+            The columns of `FIGURES`: ``source``, ``model``, ``metric``,
             ``unit``, ``dimension``, ``group``, ``value``, ``low``, ``high``, ``n``,
             ``reference``, ``gap``, ``gap_low``, ``gap_high``, ``limit``, ``status``, ``grade``,
             ``served``, ``reason``. What the audit withholds is NaN. Not for publication.
         """
-        from cityai.pipeline.result import _tabulate_figures
-
         return _tabulate_figures(self.evaluation, self.audit, self.project.spec)
 
     @property
@@ -170,12 +168,10 @@ class Result:
         Returns
         -------
         pandas.DataFrame
-            Those of the columns of `cityai.pipeline.frames.PREDICTIONS` that the kind of question
+            Those of the columns of `PREDICTIONS` that the kind of question
             has: ``fold``, ``entity_id``, ``as_of``, ``y_true``, ``y_pred``, every
             ``baseline.<name>`` and ``candidate.<name>``, and others. Not for publication.
         """
-        from cityai.pipeline.result import _list_predictions
-
         return _list_predictions(self.backtest.predictions)
 
     def metric_frame(
