@@ -1,8 +1,8 @@
-"""What baselines are called."""
+"""What baselines are called, and where another way stands in for one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -10,7 +10,8 @@ from cityai.columns import AREA_AVERAGE, AVERAGE_BY, YEAR_AVERAGE
 from cityai.config.project import AuditableSpec, ProjectSpec
 from cityai.data.panel import count_delay
 from cityai.data.periods import SEASON, YEAR, by_period
-from cityai.i18n.messages import say
+from cityai.findings import Finding, Status
+from cityai.i18n.messages import capitalize, say
 
 _SAME_SEASON: Final = by_period(
     day=say("the same weekday last week"),
@@ -35,6 +36,9 @@ _LAST_PERIODS: Final = by_period(
     week=say("the average of the last weeks"),
     month=say("the average of the last months"),
 )
+STAND_IN: Final = "backtest.stand_in"
+MOST: Final = 0.05
+"""Share of the forecasts from which on a comparison is not what its name says."""
 
 
 def name_baseline(
@@ -78,3 +82,44 @@ def label_baseline(name: str, spec: AuditableSpec) -> str:
         period = spec.question.period
         reach = count_delay(spec) + spec.question.lead + spec.question.horizon
     return name_baseline(name, period, labels, reach)
+
+
+def judge_stand_ins(
+    counted: Mapping[str, int], rows: int, stand_in: str, spec: ProjectSpec
+) -> Iterator[Finding]:
+    """Say for how many forecasts a baseline has nothing to repeat; nothing where it always has.
+
+    Parameters
+    ----------
+    counted : mapping of str to int
+        From `cityai.modeling.stand_ins.count_stand_ins`.
+    rows : int
+        Forecasts that were scored.
+    stand_in : str
+        Name of the baseline that stands in.
+    spec : ProjectSpec
+        Its ``question`` gives the baselines their names.
+    """
+    period = spec.question.period
+    for name, count in counted.items():
+        if not count:
+            continue
+        label = label_baseline(name, spec)
+        reason = say(
+            "{label} is not in the history for {count:,} of {rows:,} forecasts of the tests: "
+            "{other} stands in for it there, and figures of it are partly of that.",
+            label=label,
+            count=count,
+            rows=rows,
+            other=name_baseline(stand_in, period),
+        )
+        yield Finding(
+            STAND_IN,
+            Status.NOT_ENOUGH if count >= MOST * rows else Status.PASS,
+            say("A history long enough for {label}", label=label),
+            capitalize(reason),
+            count / rows,
+            MOST,
+            "share",
+            name,
+        )

@@ -23,13 +23,14 @@ import pandas as pd
 from cityai.assessment.group_recovery import (
     LEAST_ENTITIES,
     SEED,
+    Inputs,
     ScaledFold,
+    average_entities,
     part_features,
     part_groups,
     recover_dealt,
     recover_groups,
 )
-from cityai.assessment.proxy_inputs import Inputs, average_entities
 from cityai.config.project import BaseProjectSpec
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame

@@ -9,12 +9,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from cityai.card.counts import tally_groups, tally_statuses
+from cityai.card.counts import find_worst, tally_groups, tally_statuses
 from cityai.card.record import CardRecord
 from cityai.card.record.impact import ImpactPart
 from cityai.card.record.part import GradeWord, Part, StatusWord, Text, Unit, index_whole
 from cityai.card.release import ReleasePart
-from cityai.card.worst import find_worst
 from cityai.columns import BASELINE, FORECAST, HEADLINE, LIST_HEADLINE
 from cityai.config.words import NotApplicable
 

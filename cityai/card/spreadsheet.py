@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from cityai.i18n.clean import clean_text
+from cityai.i18n.stored import clean_text
 
 ACTIVE: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "|", "＝", "＋", "－", "＠")
 """Beginnings of a cell that a spreadsheet takes for a formula (OWASP, CSV injection)."""

@@ -45,8 +45,7 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take defaults.")] = False,
 ) -> None:
     """Make a workspace: settings, projects, cards, tests, CI."""
-    from cityai.scaffold.answers import CityAnswers
-    from cityai.scaffold.workspace import create_workspace
+    from cityai.scaffold.workspace import CityAnswers, create_workspace
 
     def ask(key: str, given: str | None, question: str) -> str:
         if given is not None:
@@ -80,7 +79,7 @@ def init(
 @app.command()
 def templates() -> None:
     """List the templates that a project can be made from."""
-    from cityai.scaffold.catalogue import CATALOGUE
+    from cityai.scaffold.files import CATALOGUE
 
     width = max(len(template.name) for template in CATALOGUE)
     for template in CATALOGUE:

@@ -13,7 +13,7 @@ from cityai.cli.review import review
 from cityai.errors import UserError
 
 if TYPE_CHECKING:
-    from cityai.desk.guard import SignOn
+    from cityai.desk.sessions import SignOn
 
 Port = Annotated[int, typer.Option("--port", help="Port of this machine; 0 for any free one.")]
 DEFAULT = 8765
@@ -91,7 +91,7 @@ def link(
 
 def _read_sign_on(proxy: str, header: str, variable: str) -> SignOn | None:
     """Read the three that a single sign-on needs; none of them for none."""
-    from cityai.desk.guard import LEAST_SECRET, SignOn
+    from cityai.desk.sessions import LEAST_SECRET, SignOn
 
     if not (proxy or header or variable):
         return None

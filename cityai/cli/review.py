@@ -115,7 +115,7 @@ def make(
 ) -> None:
     """Make a key to sign with; print what configs/keys.yaml needs."""
     from cityai.cli.windows import write_yaml
-    from cityai.i18n.clean import clean_text
+    from cityai.i18n.stored import clean_text
     from cityai.pipeline.provenance import read_clock
     from cityai.review.keys import make_key
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditableSpec, ProjectSpec
+from cityai.data.outages import Silence, find_areas, find_silences, mark_reports
 from cityai.data.phrases import list_names, write_share
 from cityai.data.quality_facts import UNKNOWN_AREA
-from cityai.data.silences import Silence, find_areas, find_silences, mark_reports
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import count_periods, join, say, say_n
 from cityai.records.events import Events

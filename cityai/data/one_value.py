@@ -13,8 +13,8 @@ from cityai.columns import ENTITY, PERIOD, VALUE
 from cityai.config.dimension import DimensionSpec
 from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.data.features.as_of_join import find_positions
+from cityai.data.outages import LEAST_PERIODS
 from cityai.data.quality_facts import ONE_VALUE
-from cityai.data.silences import LEAST_PERIODS
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say

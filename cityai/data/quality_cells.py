@@ -16,11 +16,10 @@ from cityai.data.area_quality import find_silent_areas
 from cityai.data.city_table import find_own
 from cityai.data.features.as_of_join import find_positions
 from cityai.data.one_value import ON_DAYS, find_constant, find_net, find_several
-from cityai.data.outages import find_touched
+from cityai.data.outages import LEAST_PERIODS, find_areas, find_touched, mark_reports
 from cityai.data.periods import Periods, by_period
 from cityai.data.phrases import list_names
 from cityai.data.quality import DELAY, PRESENT, TableQuality, tabulate_periods
-from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
 from cityai.data.sums import find_all_sums
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame

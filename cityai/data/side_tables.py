@@ -14,9 +14,9 @@ from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.config.risk import EventSpec, JoinSpec
 from cityai.config.tables import ColumnSpec, CovariateSpec, KnownSpec, SourceSpec
+from cityai.data.calendar import refuse_midnights
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
-from cityai.data.midnights import refuse_midnights
 from cityai.data.periods import Periods
 from cityai.data.rejects import list_refused, tell_first
 from cityai.data.source import SourceTable, open_source

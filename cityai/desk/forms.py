@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 
-from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import say
+from cityai.i18n.stored import clean_text
 from cityai.pipeline.sign import Shown
 from cityai.review.acts import Condition, Section, Taken
 

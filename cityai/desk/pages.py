@@ -10,7 +10,7 @@ from typing import Final
 from cityai.card.diff import compare_cards
 from cityai.card.diff.plain_text import HEADS
 from cityai.card.record import CardRecord
-from cityai.card.record.changes import ChangesPart
+from cityai.card.record.described import ChangesPart
 from cityai.card.release import ReleasePart
 from cityai.card.render.own_words import open_translator
 from cityai.card.render.page import (

@@ -11,7 +11,7 @@ from cityai.card.render.own_words import open_translator
 from cityai.config.release import PHASES, Phase
 from cityai.desk.open import list_cards
 from cityai.errors import CityaiError
-from cityai.i18n.clean import clean_text
+from cityai.i18n.stored import clean_text
 from cityai.pipeline.provenance import read_clock
 from cityai.pipeline.review import Reviewed, read_review
 from cityai.review.chain import Link

@@ -15,8 +15,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-from cityai.disclosure.kinds_of_people import KINDS, mark_kinds, mark_rate
-from cityai.disclosure.small_whole import TABLE, SmallWhole
+from cityai.disclosure.small_whole import KINDS, TABLE, SmallWhole, mark_kinds, mark_rate
 from cityai.records.audit_data import AuditData, GroupTable
 
 STEPS: Final = (0.02, 0.05, 0.1, 0.2)

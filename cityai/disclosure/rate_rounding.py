@@ -25,8 +25,7 @@ from cityai.disclosure.inference_attack import (
     find_range,
     list_said,
 )
-from cityai.disclosure.kinds_of_people import mark_kinds, mark_rate
-from cityai.disclosure.small_whole import bound_whole
+from cityai.disclosure.small_whole import bound_whole, mark_kinds, mark_rate
 from cityai.findings import Status
 from cityai.records.audit_data import AuditData, GroupTable
 from cityai.records.metric import Metric

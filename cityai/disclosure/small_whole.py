@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import numpy as np
 from scipy.optimize import linprog
 
-from cityai.disclosure.kinds_of_people import KINDS, mark_kinds
 from cityai.disclosure.primary_suppression import hide_cells, is_few
-from cityai.records.metric import Floats
+from cityai.records.metric import Floats, Metric
 
 TABLE: Final = (
     ("none", "selected"),
@@ -37,6 +37,12 @@ MOST_TIMES: Final = 3
 """Multiples of the threshold that a count is said to be fewer than; beyond, nothing is said."""
 SLACK: Final = 1e-6
 Range = tuple[float, float]
+KINDS: Final = tuple(product(("outcome", "none", "unknown"), ("selected", "passed", "undecided")))
+"""The kinds of people: what came to pass, and what was decided."""
+WORDS: Final = {
+    "known": ("outcome", "none"),
+    "decided": ("selected", "passed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +187,21 @@ def leaves_open(own: Range, other: Range, gap: Range, least: float) -> bool:
     """
     low, high = max(own[0], other[0] + gap[0]), min(own[1], other[1] + gap[1])
     return high - low >= min(least, own[1] - own[0]) - SLACK
+
+
+def mark_kinds(*words: str) -> Floats:
+    """Mark the kinds of people (9,) that all words agree with."""
+    kept = [all({*kind} & {*WORDS.get(word, (word,))} for word in words) for kind in KINDS]
+    return np.array(kept, dtype=np.float64)
+
+
+def mark_rate(metric: Metric) -> tuple[Floats, Floats]:
+    """Mark what is above (9,) and below (9,) the line of a rate of counted people."""
+    above = np.sum([mark_kinds(*words) for words in metric.above], axis=0)
+    return above, mark_kinds(*metric.below)
+
+
+def count_kinds(truth: Floats, decision: Floats) -> Floats:
+    """Count the people of each kind (9,); outcomes and decisions are 1, 0 or NaN."""
+    came, chosen = (np.where(np.isnan(x), 2, np.where(x == 1, 0, 1)) for x in (truth, decision))
+    return np.bincount(3 * came + chosen, minlength=len(KINDS)).astype(np.float64)

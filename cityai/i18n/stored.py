@@ -7,6 +7,7 @@ A figure carries its format beside its name, as a place of a template does: ``{"
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -119,3 +120,13 @@ def list_plain(content: Json) -> Json:
     if isinstance(content, Mapping):
         return {key: list_plain(value) for key, value in content.items()}
     return [list_plain(value) for value in content] if isinstance(content, list) else content
+
+
+def clean_text(text: str) -> str:
+    """Drop what no page can show: control characters and unpaired surrogates."""
+    kept = re.sub(
+        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069\ue000\ue001]",
+        "",
+        text,
+    )
+    return kept.encode("utf-8", "ignore").decode("utf-8")

@@ -16,8 +16,8 @@ from babel.numbers import format_decimal, get_decimal_symbol
 from markupsafe import Markup, escape
 
 from cityai.i18n.catalogue import LOCALES, open_messages
-from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import COUNT, Figure, Message, fill_places, is_joined, recase, say
+from cityai.i18n.stored import clean_text
 
 OPEN, CLOSE = "\ue000", "\ue001"
 """Around names that stay in the language they were written in."""

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from cityai.impact.randomization import SEED, randomize_effect
+from cityai.impact.assignment import SEED, randomize_effect
 from cityai.impact.records import Effect, Law, leave_undefined
 
 METHOD: Final = "difference in means by block (Neyman)"

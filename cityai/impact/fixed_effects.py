@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 import numpy as np
 
+from cityai.impact.assignment import SEED, randomize_effect
 from cityai.impact.difference_in_means import ASSIGNED, bound_effect
-from cityai.impact.randomization import SEED, randomize_effect
 from cityai.impact.records import Effect, Law, leave_undefined
 
 FOLLOWED: Final = "effect of being treated, of those who follow the assignment (LATE)"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from cityai.assessment.baseline_words import judge_stand_ins
 from cityai.assessment.decision import require_plan
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.scored import refuse_limits
-from cityai.assessment.stand_ins import judge_stand_ins
 from cityai.columns import (
     AREA,
     AREA_AVERAGE,

@@ -22,10 +22,17 @@ from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cas
 from cityai.modeling.final import AmountCalibration, FinalModel, ProbabilityCalibration
 from cityai.modeling.folds import Folds
 from cityai.modeling.forecasters.protocol import FloatArray
-from cityai.modeling.intervals import Bounds, PastErrors, adapt_tails, fit_intervals, start_tails
+from cityai.modeling.intervals import (
+    Bounds,
+    PastErrors,
+    adapt_tails,
+    add_entities,
+    fit_intervals,
+    range_totals,
+    start_tails,
+)
 from cityai.modeling.layouts.dense import LEAST_RIPE
 from cityai.modeling.layouts.source import BoolArray, IntArray
-from cityai.modeling.totals import add_entities, range_totals
 from cityai.records.predictions import Predictions, build_predictions
 
 if TYPE_CHECKING:

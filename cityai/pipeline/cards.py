@@ -12,7 +12,7 @@ from cityai.card.draft.facts import RunFacts
 from cityai.card.figures import Outlines, read_outlines
 from cityai.card.pages import Pages, make_pages
 from cityai.card.record import CardRecord
-from cityai.card.record.changes import ChangesPart
+from cityai.card.record.described import ChangesPart
 from cityai.card.verify import read_bytes, read_record
 from cityai.config.project import AuditableSpec
 from cityai.data.file_digests import digest_file

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from cityai.card.counts import find_worst
 from cityai.card.words import SYMBOLS, VERDICT_MARKS, VERDICT_WORDS
-from cityai.card.worst import find_worst
 from cityai.notebook import write_page
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from cityai.config.release import PHASES, Phase, write_rules
 from cityai.config.validate import validate_spec
 from cityai.config.yaml import read_yaml
 from cityai.errors import CityaiError, SpecError, UserError
-from cityai.i18n.clean import clean_text
+from cityai.i18n.stored import clean_text
 from cityai.pipeline.places import PROJECT, CardPlace, read_sealed
 from cityai.pipeline.provenance import read_clock
 from cityai.review.acts import COMMIT, MODEL, Act, Kind, Seen, make_act

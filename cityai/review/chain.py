@@ -19,8 +19,7 @@ from cityai.errors import DataError, UserError
 from cityai.review.acts import Act, read_statement, write_statement
 from cityai.review.envelope import MAX_BYTES, read_envelope, sign_payload, write_envelope
 from cityai.review.keys import Private, Public, name_key, read_public
-from cityai.store.files import PUBLIC_FILE_MODE, TEMPORARY, write_files
-from cityai.store.locks import hold_lock
+from cityai.store.files import PUBLIC_FILE_MODE, TEMPORARY, hold_lock, write_files
 
 LISTED: Final = "configs/keys.yaml"
 SECONDS: Final = 30.0

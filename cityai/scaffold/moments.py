@@ -12,13 +12,12 @@ from cityai.data.periods import DAY, MEAN_DAYS, MONTH, PERIODS, WEEK
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.dates import TOO_LONG, parse
-from cityai.scaffold.ends import FAR, Ends
+from cityai.scaffold.ends import FAR, SEASON, Ends
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_later, is_of_answer, is_of_people, say_count
 from cityai.scaffold.parts_of_time import find_parts_of_time
 from cityai.scaffold.proposal import Proposal, offer
 from cityai.scaffold.split_dates import tell_other_year
-from cityai.scaffold.windows import SEASON
 
 _LEAST_A_PERIOD: Final = 3.0
 """Events of one place in a period, on average, that make the period worth predicting."""

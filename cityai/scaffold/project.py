@@ -11,19 +11,19 @@ from typing import Any, Final
 from cityai.config.record import ProjectName
 from cityai.config.yaml import read_yaml
 from cityai.errors import SpecError
-from cityai.scaffold.answers import check_line, check_slug
-from cityai.scaffold.catalogue import Template, find_template
 from cityai.scaffold.comments import read_comments, write_commented
 from cityai.scaffold.files import (
     TEMPLATES,
+    Template,
     change_yaml,
     create_folder,
     digest_files,
+    find_template,
     open_editor,
     read_files,
     write_yaml,
 )
-from cityai.scaffold.workspace import NewFolder
+from cityai.scaffold.workspace import NewFolder, check_line, check_slug
 from cityai.store.files import PUBLIC_FILE_MODE, write_files
 
 PRISTINE: Final = ".template"

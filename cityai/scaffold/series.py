@@ -14,7 +14,7 @@ from cityai.data.periods import count_between
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.errors import suggest_name
 from cityai.scaffold.columns import TableProfile
-from cityai.scaffold.ends import FAR_OFF, Ends, choose_ends, leave_first
+from cityai.scaffold.ends import FAR_OFF, SEASON, Ends, choose_ends, fit_windows, leave_first
 from cityai.scaffold.grain import Grain, find_grain
 from cityai.scaffold.keys import choose_key, choose_width
 from cityai.scaffold.moments import choose_known, choose_period, choose_time
@@ -33,7 +33,6 @@ from cityai.scaffold.proposal import Proposal, drop_empty, name_entity, offer
 from cityai.scaffold.recount import recount
 from cityai.scaffold.totals import tell_named_total, write_without
 from cityai.scaffold.units import refuse_units
-from cityai.scaffold.windows import SEASON, fit_windows
 
 _MOST_GROUPS: Final = 60
 _MOST_ROWS: Final = 25_000_000

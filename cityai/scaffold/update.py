@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cityai.errors import SpecError
-from cityai.scaffold.catalogue import find_template
-from cityai.scaffold.files import read_files, replace_file
+from cityai.scaffold.files import find_template, read_files, replace_file
 from cityai.scaffold.project import (
     ORIGIN,
     PRISTINE,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from cityai import __version__
+from cityai.config.city import CitySpec
+from cityai.config.record import Slug
 from cityai.config.schema import SchemaName, write_schema
-from cityai.scaffold.answers import CityAnswers, check_slug
+from cityai.errors import SpecError
 from cityai.scaffold.files import WORKSPACE, change_yaml, create_folder, read_files
 
 SCHEMAS: tuple[SchemaName, ...] = (
@@ -20,6 +25,8 @@ _VERSIONS: Final = {
     f"cityai{sign}0".encode(): f"cityai{sign}{__version__}".encode() for sign in (">=", "==")
 }
 """What stands for this version in the templates: at least, and exactly."""
+MOST_LETTERS = 200
+"""Longest name, title or office."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +85,102 @@ def _place(path: str) -> str:
         "." + part.removeprefix("dot_") if part.startswith("dot_") else part
         for part in path.split("/")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CityAnswers:
+    """What `cityai init` asks.
+
+    Attributes
+    ----------
+    name : str
+        Name of the city, for readers.
+    country : str
+        ISO 3166 code, for public holidays.
+    time_zone : str
+        IANA name.
+    languages : tuple of str
+        Languages of the cards, the first is the default.
+    unit, email : str
+        The office that answers, and its shared mailbox.
+    """
+
+    name: str
+    country: str
+    time_zone: str
+    languages: tuple[str, ...]
+    unit: str
+    email: str
+
+    def describe_city(self) -> dict[str, Any]:
+        """Return the content of `configs/city.yaml`.
+
+        Raises
+        ------
+        SpecError
+            When an answer is not what a city's file may hold.
+        """
+        content: dict[str, Any] = {
+            "name": check_line(self.name, "name"),
+            "country": check_line(self.country, "country"),
+            "time_zone": check_line(self.time_zone, "time zone"),
+            "languages": list(self.languages),
+            "contact": {
+                "unit": check_line(self.unit, "office"),
+                "email": check_line(self.email, "mailbox"),
+            },
+        }
+        try:
+            CitySpec.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise SpecError(
+                f"{first['msg'].removeprefix('Value error, ')}",
+                where=".".join(map(str, first["loc"])),
+                expected="country such as US, time zone such as America/New_York, languages among "
+                "en, es, pt, fr",
+                next_step="give the answer again",
+            ) from None
+        return content
+
+
+def check_slug(value: str, what: str, rule: Any = Slug) -> str:
+    """Return a name that is safe as a folder, or refuse it.
+
+    Raises
+    ------
+    SpecError
+        When it is not lower-case letters, digits and underscores, or breaks a stricter rule.
+    """
+    try:
+        return str(TypeAdapter(rule).validate_python(value))
+    except ValidationError:
+        raise SpecError(
+            f"{_show(value)} cannot be the name of {what}",
+            expected="at most 63 lower-case letters, digits and underscores, a letter first; no "
+            "name that the workspace or Windows uses itself",
+            next_step="choose a name such as street_requests",
+        ) from None
+
+
+def check_line(value: str, what: str) -> str:
+    """Return one line of text for readers, or refuse it.
+
+    Raises
+    ------
+    SpecError
+        When it is empty, too long, or holds line ends or control characters.
+    """
+    text = value.strip()
+    hidden = any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text)
+    if not text or len(text) > MOST_LETTERS or hidden:
+        raise SpecError(
+            f"{_show(value)} cannot be the {what}",
+            expected=f"one line of 1 to {MOST_LETTERS} visible characters",
+            next_step="give a shorter, plain text",
+        )
+    return text
+
+
+def _show(value: str) -> str:
+    return repr(value if len(value) <= 60 else value[:60] + "...")

@@ -17,12 +17,12 @@ from cityai.store.files import (
     PUBLIC_FOLDER_MODE,
     TEMPORARY,
     guard_files,
+    hold_lock,
     make_folder,
     make_temporary,
     sync_folder,
     write_file,
 )
-from cityai.store.locks import hold_lock
 
 CARDS = "model_cards"
 JSON = "card.json"

@@ -1,12 +1,14 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and locks that one process holds at a time."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +29,8 @@ _NEXT_STEPS = {
 _REFUSED = "make it readable and writable for you, and run again"
 PRIVATE = "make the folder writable for you, or set CITYAI_STATE to one that is"
 """What to do where the private folder refuses."""
+LOCKS = "locks"
+PAUSE = 0.1
 
 
 @contextmanager
@@ -155,3 +159,68 @@ def put_folder(temporary: Path, target: Path) -> None:
     else:
         temporary.rename(target)
     sync_folder(target.parent)
+
+
+@contextmanager
+def hold_lock(
+    state: Path,
+    name: str,
+    *,
+    doing: str,
+    seconds: float,
+    on_wait: Callable[[str], None] | None = None,
+) -> Iterator[None]:
+    """Hold a lock while the block runs.
+
+    Parameters
+    ----------
+    state : Path
+        The workspace's private folder.
+    name : str
+        What is locked, as a file name.
+    doing : str
+        What its holder does, for the message: ``a run of waste_tonnage``.
+    seconds : float
+        How long to wait for another holder.
+    on_wait : callable, optional
+        Called once with a sentence when there is something to wait for.
+
+    Raises
+    ------
+    StoreError
+        If another process still holds it after `seconds`, or the folder cannot be written.
+    """
+    path = state / LOCKS / f"{name}.lock"
+    with guard_files(path, "the lock cannot be taken", PRIVATE):
+        make_folder(path.parent)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        _wait_for(handle, path, doing, seconds, on_wait)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(
+    handle: int, path: Path, doing: str, seconds: float, on_wait: Callable[[str], None] | None
+) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            holder = os.pread(handle, 20, 0).decode(errors="replace") or "unknown"
+        if on_wait is not None:
+            on_wait(f"{doing} is in progress (process {holder}); waiting")
+            on_wait = None
+        if time.monotonic() >= until:
+            raise StoreError(
+                f"{doing} is in progress (process {holder})",
+                where=str(path),
+                expected="one at a time",
+                next_step="wait until it has ended, or end that process, and run again",
+            ) from None
+        time.sleep(PAUSE)

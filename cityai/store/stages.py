@@ -8,8 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cityai.store.files import PRIVATE, TEMPORARY, guard_files, make_folder, write_file
-from cityai.store.locks import hold_lock
+from cityai.store.files import PRIVATE, TEMPORARY, guard_files, hold_lock, make_folder, write_file
 
 DIGITS = 16
 RECORDS = "projects"

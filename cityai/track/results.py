@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from cityai.card.counts import find_worst, is_beyond
 from cityai.card.pages import Pages
 from cityai.card.record import JSON, MARKDOWN, CardRecord
 from cityai.card.record.fairness import GroupResult
 from cityai.card.render.markdown import render_note
-from cityai.card.worst import find_worst, is_beyond
 from cityai.columns import BASELINE
 from cityai.findings import Status
 from cityai.scratch import open_scratch

@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from cityai.errors import TrackingError
-from cityai.store.files import FILE_MODE, PRIVATE, guard_files, make_folder
-from cityai.store.locks import hold_lock
+from cityai.store.files import FILE_MODE, PRIVATE, guard_files, hold_lock, make_folder
 from cityai.track.door import call_mlflow, import_mlflow
 from cityai.track.new_store import write_tables
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cityai.card.counts import list_judged
 from cityai.card.record import CardRecord
 from cityai.card.record.part import Number, index_whole
-from cityai.card.worst import list_judged
 from cityai.columns import BASELINE, CANDIDATE, FORECAST
 from cityai.track.measures import list_headlines, list_models
 from cityai.track.names import LOGGED, name_metric

@@ -15,7 +15,7 @@ from cityai.inference.trend import leave_overlaps
 from cityai.modeling.folds import check_overlaps
 from cityai.modeling.layouts.dense import plan_dense_folds
 from cityai.records.predictions import build_predictions
-from cityai.scaffold.windows import fit_windows
+from cityai.scaffold.ends import fit_windows
 from tests.modeling.conftest import build_panel, build_spec
 
 

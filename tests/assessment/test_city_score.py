@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from cityai.assessment.spending import SHARES, spend_shares
 from cityai.card.draft.shares import _find_part
-from cityai.card.record.worth import WorthPart, WorthShare
+from cityai.card.record.ranked import WorthPart, WorthShare
 from cityai.card.verify.worth import list_worth_claims
 from cityai.config.load import load_project
 from cityai.kinds import open_kind

@@ -10,7 +10,7 @@ import pytest
 from cityai.assessment.evaluate import Evaluation, evaluate_predictions
 from cityai.assessment.spending import find_times, spend_budget
 from cityai.assessment.worth import AREA_CODE, SIMPLE_CODE
-from cityai.card.record.worth import WorthPart, WorthWay
+from cityai.card.record.ranked import WorthPart, WorthWay
 from cityai.card.verify.worth import list_worth_claims
 from cityai.findings import Finding, Status
 from cityai.records.predictions import Predictions, build_predictions

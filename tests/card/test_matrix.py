@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cityai.card.counts import find_worst, list_judged, rank_result
 from cityai.card.render.annex import arrange_verdicts
 from cityai.card.render.matrix import arrange_matrix, arrange_worst, list_dimensions
 from cityai.card.words import PAIR, round_brief, write_brief
-from cityai.card.worst import find_worst, list_judged, rank_result
 
 
 def change(record, choose, **facts):

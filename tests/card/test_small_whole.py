@@ -22,8 +22,14 @@ from cityai.card.record import CardRecord
 from cityai.card.registers import REGISTERS
 from cityai.card.verify import check_claims
 from cityai.card.verify.recount import list_claims
-from cityai.disclosure.kinds_of_people import KINDS, count_kinds, mark_kinds
-from cityai.disclosure.small_whole import TABLE, bound_whole, hide_slices
+from cityai.disclosure.small_whole import (
+    KINDS,
+    TABLE,
+    bound_whole,
+    count_kinds,
+    hide_slices,
+    mark_kinds,
+)
 from cityai.track.measures import list_models, measure_card, measure_model
 from cityai.track.tables import make_tables
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.data.silences import Silence, find_silences
+from cityai.data.outages import Silence, find_silences
 
 
 def draw_reports(share, n_areas=24, n_periods=208, seed=0):

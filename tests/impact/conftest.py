@@ -16,7 +16,7 @@ from cityai.config.load import load_project
 from cityai.impact.analysis import Impact
 from cityai.impact.lots import SERVED
 from cityai.pipeline.impact.analyse import find_impacts
-from cityai.pipeline.impact.gathered import ASSIGNED, read_gathered
+from cityai.pipeline.impact.outcomes import ASSIGNED, read_gathered
 from cityai.pipeline.impact.plan import open_plan
 from cityai.review.keys import make_key
 from tests.conftest import write_workspace

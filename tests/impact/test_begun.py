@@ -22,8 +22,8 @@ from cityai.impact.analysis import Impact
 from cityai.impact.lots import draw_starts, plan_starts
 from cityai.kinds import open_kind
 from cityai.pipeline.impact.analyse import find_impacts
-from cityai.pipeline.impact.gathered import ACTED
 from cityai.pipeline.impact.measure import STEPS
+from cityai.pipeline.impact.outcomes import ACTED
 from cityai.pipeline.impact.places import read_places
 from cityai.pipeline.impact.plan import Plan, open_plan
 from cityai.pipeline.verify import verify_published

@@ -18,7 +18,7 @@ from cityai.card.verify.impact import _list_impact_claims
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.impact.lots import SERVED
-from cityai.pipeline.impact.gathered import ASSIGNED, write_gathered
+from cityai.pipeline.impact.outcomes import ASSIGNED, write_gathered
 from cityai.pipeline.impact.plan import open_plan
 from cityai.pipeline.verify import verify_published
 from tests.impact.conftest import (

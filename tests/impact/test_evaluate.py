@@ -23,9 +23,8 @@ from cityai.impact.analysis import Decision
 from cityai.impact.lots import SERVED
 from cityai.pipeline.impact.analyse import find_impacts
 from cityai.pipeline.impact.chance import find_seed
-from cityai.pipeline.impact.gathered import ASSIGNED, write_gathered
 from cityai.pipeline.impact.kept import KEPT
-from cityai.pipeline.impact.outcomes import read_outcomes
+from cityai.pipeline.impact.outcomes import ASSIGNED, read_outcomes, write_gathered
 from cityai.pipeline.impact.plan import open_plan
 from cityai.pipeline.impact.weeks import count_weeks
 from cityai.pipeline.verify import verify_published

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.assessment.stand_ins import judge_stand_ins
+from cityai.assessment.baseline_words import judge_stand_ins
 from cityai.config.project import ModelsSpec
 from cityai.data.features.known import find_latest
 from cityai.errors import SpecError

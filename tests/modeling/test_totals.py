@@ -10,11 +10,12 @@ from cityai.columns import FOLD, STEP, TOTAL_HIGH, TOTAL_LOW, Y_PRED
 from cityai.modeling.intervals import (
     Intervals,
     PastErrors,
+    add_entities,
     fit_intervals,
     place_bounds,
+    range_totals,
     start_tails,
 )
-from cityai.modeling.totals import add_entities, range_totals
 
 ENTITIES, STEPS = 40, 2
 

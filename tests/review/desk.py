@@ -13,11 +13,10 @@ from urllib.parse import urlencode
 import uvicorn
 
 from cityai.desk.app import SETTINGS, Desk, make_app
-from cityai.desk.guard import SignOn
 from cityai.desk.links import HOST, Links
 from cityai.desk.open import bind_port
 from cityai.desk.reviewers import Reviewer, read_reviewers
-from cityai.desk.sessions import Sessions
+from cityai.desk.sessions import Sessions, SignOn
 from cityai.pipeline.provenance import read_clock
 from tests.review.conftest import NAME, Place
 

@@ -21,10 +21,9 @@ from cityai.desk import pages
 from cityai.desk.app import reviewing
 from cityai.desk.checklist import ANSWERS, CHECKS, LINES, arrange_checklist
 from cityai.desk.forms import MOST_BYTES, read_act, read_fields
-from cityai.desk.guard import HEADERS, SECRET_HEADER, SignOn, is_own_form
 from cityai.desk.links import SECONDS, Links, make_new_link
 from cityai.desk.open import bind_port, check_address
-from cityai.desk.sessions import IDLE, LONGEST, Limit
+from cityai.desk.sessions import HEADERS, IDLE, LONGEST, SECRET_HEADER, Limit, SignOn, is_own_form
 from cityai.errors import UserError
 from cityai.i18n.catalogue import LOCALES
 from cityai.pipeline.review import read_review

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cityai.scaffold.answers import CityAnswers
-from cityai.scaffold.workspace import create_workspace
+from cityai.scaffold.workspace import CityAnswers, create_workspace
 
 ANSWERS = CityAnswers(
     "Little Haven", "US", "America/Chicago", ("en", "es"), "Office of Data", "data@haven.example"

@@ -15,8 +15,7 @@ from cityai.config.load import load_project
 from cityai.config.yaml import read_yaml
 from cityai.errors import SpecError
 from cityai.samples.extracts import draw_extract
-from cityai.scaffold.catalogue import CATALOGUE, find_template
-from cityai.scaffold.files import TEMPLATES, read_files
+from cityai.scaffold.files import CATALOGUE, TEMPLATES, find_template, read_files
 from cityai.scaffold.project import EXPLORE, EXTRACT, NOTEBOOK, ORIGIN, PRISTINE, create_project
 from cityai.scaffold.workspace import create_workspace
 from tests.promises import trials

@@ -12,8 +12,7 @@ from cityai.config.load import load_project
 from cityai.modeling import folds
 from cityai.modeling.forecasters.boosted_trees import _load_lightgbm
 from cityai.pipeline.run import run_project
-from cityai.scaffold.catalogue import CATALOGUE
-from cityai.scaffold.files import read_files
+from cityai.scaffold.files import CATALOGUE, read_files
 from cityai.scaffold.project import create_project
 from cityai.scaffold.workspace import create_workspace
 from cityai.testing import check_project, check_workspace

@@ -19,8 +19,7 @@ from cityai.progress import SilentProgress, heard_by
 from cityai.store import digests
 from cityai.store.cards import PENDING, hold_cards, publish_files, read_seal
 from cityai.store.digests import CHAPTERS, SHARED, STAGES, digest_sources, digest_stage, digest_text
-from cityai.store.files import TEMPORARY
-from cityai.store.locks import hold_lock
+from cityai.store.files import TEMPORARY, hold_lock
 from cityai.store.stages import clean_stages, open_store
 
 
@@ -109,7 +108,7 @@ def test_the_records_used_last_stay(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from cityai.store.locks import hold_lock
+from cityai.store.files import hold_lock
 with hold_lock(Path(sys.argv[1]), "x", doing="a run", seconds=1):
     print("held", flush=True)
     time.sleep(60)

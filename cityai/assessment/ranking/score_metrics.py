@@ -25,8 +25,8 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.project import AuditableSpec
-from cityai.disclosure.kinds_of_people import count_kinds
 from cityai.disclosure.primary_suppression import is_few
+from cityai.disclosure.small_whole import count_kinds
 from cityai.i18n.messages import capitalize
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import bound_by_entity

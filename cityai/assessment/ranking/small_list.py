@@ -14,15 +14,17 @@ from cityai.assessment.metrics import find_metric
 from cityai.assessment.ranking.score_metrics import ScoreMetrics
 from cityai.columns import EVERYWHERE, FOLD, LIST_HEADLINE, Y_PRED
 from cityai.disclosure.apply_rounding import COARSE, IN_RANGES, RANGES
-from cityai.disclosure.kinds_of_people import KINDS, mark_kinds, mark_rate
 from cityai.disclosure.primary_suppression import is_few
 from cityai.disclosure.small_whole import (
+    KINDS,
     TABLE,
     Range,
     SmallWhole,
     bound_whole,
     hide_slices,
     leaves_open,
+    mark_kinds,
+    mark_rate,
     tell_margins,
 )
 from cityai.findings import Status

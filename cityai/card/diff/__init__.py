@@ -11,7 +11,7 @@ from cityai.card.diff.evaluations import is_found
 from cityai.card.diff.facts import compare_facts, compare_words
 from cityai.card.diff.figures import compare_figures, have_same_rows
 from cityai.card.record import CardRecord, seal_record
-from cityai.card.record.changes import Change, ChangeKind, ChangesPart
+from cityai.card.record.described import Change, ChangeKind, ChangesPart
 from cityai.i18n.messages import join, say, say_n
 
 PAIRED = say(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cityai.card.diff.evaluations import list_evaluations
 from cityai.card.draft.gaps import QUESTIONS
 from cityai.card.record import CardRecord
-from cityai.card.record.changes import Change, ChangeKind
+from cityai.card.record.described import Change, ChangeKind
 from cityai.card.record.fairness import GroupResult
 from cityai.card.words import (
     PAIR,

@@ -18,7 +18,7 @@ from scipy.stats import t as student
 
 from cityai.assessment.baseline_words import name_baseline
 from cityai.card.record import CardRecord
-from cityai.card.record.changes import Basis, Change, Weight
+from cityai.card.record.described import Basis, Change, Weight
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import Number, index_whole
 from cityai.card.words import PAIR, describe_metric, write_gap, write_interval, write_number

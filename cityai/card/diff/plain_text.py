@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Final
 
-from cityai.card.record.changes import ChangeKind, ChangesPart
+from cityai.card.record.described import ChangeKind, ChangesPart
 from cityai.i18n.messages import say
 
 HEADS: Final[dict[ChangeKind, str]] = {

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from cityai.card.draft import described
 from cityai.card.draft.data import draft_data
+from cityai.card.draft.described import draft_model
 from cityai.card.draft.evaluation import draft_eval
 from cityai.card.draft.facts import CardFacts, Fitted, RunFacts
 from cityai.card.draft.fairness import draft_fairness
 from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.impact import draft_impact
-from cityai.card.draft.model import draft_model
 from cityai.card.draft.verdict import draft_verdict
 from cityai.card.draft.withheld import find_withheld, withhold_findings
 from cityai.card.record import CardRecord, seal_record

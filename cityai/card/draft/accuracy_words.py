@@ -24,8 +24,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, DECISION, EVERYWHERE, FORECAST, HEADLINE, LIST_HEADLINE, Y_TRUE
-from cityai.disclosure.kinds_of_people import count_kinds
-from cityai.disclosure.small_whole import bound_whole
+from cityai.disclosure.small_whole import bound_whole, count_kinds
 from cityai.i18n.messages import capitalize, join, name_period, say, write
 
 if TYPE_CHECKING:

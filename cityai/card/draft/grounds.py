@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from cityai.card.counts import Tally, tally_groups
+from cityai.card.counts import Tally, rank_result, tally_groups
 from cityai.card.draft.values import TOO_FEW
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
@@ -14,7 +14,6 @@ from cityai.card.record.fairness import GroupResult
 from cityai.card.record.measured import Comparison
 from cityai.card.record.part import Number, index_whole
 from cityai.card.words import PAIR, find_side
-from cityai.card.worst import rank_result
 from cityai.columns import DECIDING, FORECAST
 from cityai.config.policy import VerdictRules
 from cityai.findings import Status

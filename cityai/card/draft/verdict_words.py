@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from cityai.assessment.baseline_words import STAND_IN
 from cityai.assessment.metrics import find_metric
-from cityai.assessment.stand_ins import STAND_IN
 from cityai.card.draft.grounds import Grounds
 from cityai.card.draft.sentences import name_result
 from cityai.card.record.fairness import GroupResult

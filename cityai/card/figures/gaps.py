@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from cityai.card.counts import find_worst, rank_group
 from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
@@ -27,7 +28,6 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.card.worst import find_worst, rank_group
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import capitalize, join, say
 

@@ -8,9 +8,9 @@ from functools import cache
 from typing import Final
 
 from cityai.i18n.catalogue import LOCALES
-from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import Figure as Printed
 from cityai.i18n.messages import Message
+from cityai.i18n.stored import clean_text
 from cityai.i18n.translator import Translator
 
 drawn_labels: Final[dict[str, tuple[str, int]]] = {}

@@ -12,7 +12,7 @@ from typing import Final
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font, LoadFlags
 
-from cityai.i18n.clean import clean_text
+from cityai.i18n.stored import clean_text
 
 WIDTH, HEIGHT, MARGIN = 595.28, 841.89, 44.0
 """A4, in points."""

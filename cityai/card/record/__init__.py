@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from pydantic import Field, model_validator
 
-from cityai.card.record.changes import ChangesPart
 from cityai.card.record.described import (
+    ChangesPart,
     DecisionPart,
     EnvironmentPart,
     FindingPart,

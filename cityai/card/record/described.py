@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from cityai.card.record.part import Part, StatusWord, Text
+from cityai.card.record.part import Part, StatusWord, Text, Unit
 from cityai.config.policy import VerdictRules
 from cityai.config.record import Slug
 from cityai.config.release import Weighed
@@ -22,6 +22,20 @@ from cityai.config.words import (
 
 SCHEMA_VERSION: Final = "3.0.0"
 """Since 2.0 a sentence is a message with its arguments, since 3.0 a list of like parts a table."""
+ChangeKind = Literal[
+    "word",
+    "evaluation",
+    "figure",
+    "verdict",
+    "finding",
+    "gap",
+    "data",
+    "model",
+    "specification",
+    "words",
+]
+Weight = Literal["beyond chance", "may be chance", "cannot be told", "no figure"]
+Basis = Literal["paired by replay", "simultaneous intervals", "no interval", ""]
 
 
 class Approval(Part):
@@ -179,3 +193,43 @@ class VerdictPart(Part):
     """What goes before all else: that the city is invented."""
     rules: VerdictRules
     """The policy's rules, as they were when the card was made."""
+
+
+class Change(Part):
+    """One thing that is otherwise."""
+
+    kind: ChangeKind
+    subject: Text
+    """What changed, in words."""
+    path: str
+    """Where it stands in the record."""
+    before: Text
+    """As a reader reads it; empty where there was nothing."""
+    after: Text
+    value_before: float | None = None
+    value_after: float | None = None
+    unit: Unit = ""
+    weight: Weight = "no figure"
+    """Whether a change of a figure is more than noise."""
+    basis: Basis = ""
+    """What that is judged by."""
+    change_low: float | None = None
+    change_high: float | None = None
+    """Interval of the change, where both were tested on the same rows."""
+    sentence: Text
+
+
+class ChangesPart(Part):
+    """What is otherwise than on an earlier card."""
+
+    since: datetime | None
+    """When the earlier card was made; nothing where it cannot be read."""
+    run_digest: str
+    content_digest: str
+    """Of the earlier record."""
+    same_rows: bool
+    """Whether both were tested on the same rows."""
+    note: Text
+    """How noise was told from change, or why nothing can be compared."""
+    items: tuple[Change, ...]
+    in_words: tuple[Text, ...]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from cityai.card.record.part import Number, Part, Sparse, StatusWord, Text, Unit
-from cityai.card.record.ranked import CapacityPoint, CurvePoint, RankedPart
+from cityai.card.record.ranked import CapacityPoint, CurvePoint, RankedPart, WorthPart
 from cityai.card.record.rows import Rows
-from cityai.card.record.worth import WorthPart
 from cityai.config.words import DataWords, NotApplicable
 
 

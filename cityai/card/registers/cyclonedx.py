@@ -25,7 +25,7 @@ from cityai.card.registers.register import (
 from cityai.card.release import ReleasePart
 from cityai.card.words import PAIR, check_link, write_figure
 from cityai.config.words import NotApplicable
-from cityai.i18n.clean import clean_text
+from cityai.i18n.stored import clean_text
 
 TITLE: Final = "CycloneDX 1.6, machine-learning bill of materials"
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"

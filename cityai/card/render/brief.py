@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cityai.card.counts import list_judged, name_worst, rank_result
 from cityai.card.figures.gaps import choose_worst, tell_signs
 from cityai.card.figures.paper import (
     COLOURS,
@@ -24,7 +25,7 @@ from cityai.card.record.described import VerdictPart
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import index_whole
 from cityai.card.release import ReleasePart
-from cityai.card.render.headline import find_headline
+from cityai.card.render.head import find_headline
 from cityai.card.render.own_words import open_translator
 from cityai.card.render.page import list_languages
 from cityai.card.render.release import list_decided, tell_decision
@@ -44,7 +45,6 @@ from cityai.card.words import (
     write_brief_gap,
     write_gap,
 )
-from cityai.card.worst import list_judged, name_worst, rank_result
 from cityai.columns import BASELINE, FORECAST
 from cityai.i18n.messages import join, say, write_day
 from cityai.i18n.translator import Translator

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from cityai.card.counts import Tally, tally_groups
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
 from cityai.card.record.part import index_whole
-from cityai.card.render.headline import choose_headline, find_headline
 from cityai.card.words import (
     PAIR,
     describe_metric,
@@ -17,11 +17,19 @@ from cityai.card.words import (
     write_brief_figure,
     write_number,
 )
-from cityai.columns import BASELINE, FORECAST
+from cityai.columns import BASELINE, FORECAST, HEADLINE, LIST_HEADLINE
 from cityai.i18n.messages import say
 
 SHOWN = 2
 """Findings of one title that stand at the top; more are one click away."""
+_COMPARED: Final[dict[str, str]] = {
+    "pass": say("The forecast errs less"),
+    "fail": say("The forecast errs more"),
+    "not enough evidence": say("We cannot tell"),
+    "suppressed": say("Not shown"),
+    "not applicable": say("Does not apply"),
+    "error": say("Could not be checked"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +135,62 @@ def arrange_unsure(record: CardRecord) -> tuple[Notice, ...]:
             group = finding.subject.partition("=")[2]
             told.setdefault(finding.title, []).append(group or finding.reason)
     return tuple(Notice(title, tuple(about), ()) for title, about in told.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Headline:
+    """What is told first of how good predictions are.
+
+    Parameters
+    ----------
+    decides : str
+        The metric that decides the comparison with each baseline.
+    metrics : tuple of str
+        What is shown, where it is known.
+    keys : int
+        How many of them stand at the head of the page.
+    model : str
+        What the model is called.
+    verdicts : dict
+        Outcomes of the comparison, by status.
+    """
+
+    decides: str
+    metrics: tuple[str, ...]
+    keys: int = 2
+    model: str = say("the forecast")
+    better: str = say("Which errs less")
+    beside: str = say("The forecast beside simpler ways")
+    verdicts: dict[str, str] = field(default_factory=lambda: _COMPARED)
+
+
+HEADLINES: Final = (
+    _Headline(
+        LIST_HEADLINE,
+        ("precision", LIST_HEADLINE, "days_sooner"),
+        keys=3,
+        model=say("this list"),
+        better=say("Which finds more"),
+        beside=say("This list beside simpler ways"),
+        verdicts={
+            **_COMPARED,
+            "pass": say("This list finds more"),
+            "fail": say("This list finds less"),
+        },
+    ),
+    _Headline("selection_rate", ("selection_rate", "false_negative_rate", "false_positive_rate")),
+    _Headline(HEADLINE, (HEADLINE, "under_forecast_share", "bias")),
+)
+"""By the figure that decides; where none is known, the last."""
+
+
+def find_headline(record: CardRecord) -> _Headline:
+    """Return what is told first, by the figures that the card has."""
+    known = {n.metric for n in record.eval.metrics}
+    return next((h for h in HEADLINES if h.decides in known), HEADLINES[-1])
+
+
+def choose_headline(record: CardRecord) -> tuple[str, ...]:
+    """Return the metrics that a reader meets first: those that have a value."""
+    told = {n.metric for n in record.eval.metrics if n.between or n.value is not None}
+    return tuple(m for m in find_headline(record).metrics if m in told)

@@ -11,8 +11,8 @@ from cityai.card.record.described import VerdictPart
 from cityai.card.render import tables
 from cityai.card.words import SYMBOLS, VERDICT_MARKS, VERDICT_WORDS
 from cityai.config.words import NotApplicable
-from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import write_day
+from cityai.i18n.stored import clean_text
 
 LINE: Final = 60
 """Words of a text from which on it is cut."""

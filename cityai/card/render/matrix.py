@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cityai.card.counts import find_worst, list_judged, name_worst, rank_group
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart, DimensionVerdict, FairnessPart, GroupResult
 from cityai.card.render.tables import Cell
@@ -23,7 +24,6 @@ from cityai.card.words import (
     write_brief_gap,
     write_interval,
 )
-from cityai.card.worst import find_worst, list_judged, name_worst, rank_group
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
 

@@ -22,7 +22,6 @@ from cityai.card.render import (
     annex,
     data_tables,
     head,
-    headline,
     impact,
     matrix,
     options,
@@ -45,9 +44,9 @@ from cityai.card.render.scripts import (
 from cityai.config.words import NotApplicable
 from cityai.i18n import messages
 from cityai.i18n.catalogue import LOCALES, NAMES
-from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import Figure as Printed
 from cityai.i18n.messages import Message, count_periods, say, write_day
+from cityai.i18n.stored import clean_text
 from cityai.i18n.translator import Translator
 from cityai.progress import counting
 
@@ -263,7 +262,7 @@ def open_environment(*folders: Path) -> Environment:
         language_words=words.LANGUAGES,
         annex=annex,
         data_tables=data_tables,
-        headline=headline,
+        headline=head,
         impacts=impact,
         groups=matrix,
         options=options,

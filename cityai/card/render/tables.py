@@ -10,7 +10,7 @@ from cityai.assessment.baseline_words import name_baseline
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart, GroupResult
 from cityai.card.record.part import Number, index_whole
-from cityai.card.render.headline import choose_headline, find_headline
+from cityai.card.render.head import choose_headline, find_headline
 from cityai.card.words import (
     BEYOND,
     MISSING,

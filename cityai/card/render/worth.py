@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cityai.card.record import CardRecord
-from cityai.card.record.worth import WorthPart, WorthWay
+from cityai.card.record.ranked import WorthPart, WorthWay
 from cityai.card.render.tables import Cell, Grid, make_grid, tabulate
 from cityai.card.words import MISSING, write_gap, write_interval, write_number
 from cityai.i18n.messages import capitalize, say

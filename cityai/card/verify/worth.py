@@ -11,7 +11,7 @@ import pandas as pd
 
 from cityai.card.draft.rounding import count_decimals, round_people
 from cityai.card.draft.worth import DIGITS
-from cityai.card.record.worth import WorthPart, WorthWay
+from cityai.card.record.ranked import WorthPart, WorthWay
 from cityai.card.verify.claims import Claim, refuse_claim
 from cityai.columns import BASELINE, CASE, DECISION, FOLD, SLOT, Y_PRED, Y_TRUE
 

@@ -20,10 +20,10 @@ from cityai.config.project import BaseProjectSpec
 from cityai.config.tables import ColumnSpec
 from cityai.data.alike import tell_rows
 from cityai.data.areas import read_areas
+from cityai.data.calendar import refuse_midnights
 from cityai.data.city_table import read_city_table
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
-from cityai.data.midnights import refuse_midnights
 from cityai.data.periods import Periods
 from cityai.data.quality_facts import collect_facts
 from cityai.data.rejects import (

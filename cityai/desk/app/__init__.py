@@ -24,10 +24,9 @@ from cityai.desk.app.asked import (
     require_language,
 )
 from cityai.desk.app.reviewing import add_pages
-from cityai.desk.guard import HEADERS, is_own_host
 from cityai.desk.pages import View, render_notice, render_sign_in
 from cityai.desk.queue import list_systems
-from cityai.desk.sessions import IDLE, LONG_IDLE
+from cityai.desk.sessions import HEADERS, IDLE, LONG_IDLE, is_own_host
 from cityai.errors import CityaiError
 from cityai.i18n.messages import say
 from cityai.progress import warn

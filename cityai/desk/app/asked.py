@@ -13,12 +13,11 @@ from starlette.exceptions import HTTPException
 
 from cityai.config.release import PHASES, Phase
 from cityai.desk.forms import MOST_BYTES, read_fields
-from cityai.desk.guard import SignOn, is_own_form
 from cityai.desk.links import Links
 from cityai.desk.open import list_cards
 from cityai.desk.pages import View
 from cityai.desk.reviewers import Reviewer
-from cityai.desk.sessions import Limit, Session, Sessions
+from cityai.desk.sessions import Limit, Session, Sessions, SignOn, is_own_form
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.messages import say
 from cityai.pipeline.review import Reviewed, read_review

@@ -27,9 +27,9 @@ from cityai.desk.app.asked import (
     require_session,
 )
 from cityai.desk.forms import Told, read_act
-from cityai.desk.guard import CARD_HEADERS
 from cityai.desk.pages import READ_ANOTHER, read_style, render_card, render_queue, render_review
 from cityai.desk.queue import list_systems
+from cityai.desk.sessions import CARD_HEADERS
 from cityai.errors import CityaiError, UserError
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.messages import say

@@ -17,9 +17,8 @@ from cityai.errors import DataError
 from cityai.impact.lots import SERVED
 from cityai.impact.records import ARM, UNIT
 from cityai.kinds import open_kind
-from cityai.pipeline.impact.gathered import ACTED, DONE, DONE_ON, write_gathered
 from cityai.pipeline.impact.measure import STEPS
-from cityai.pipeline.impact.outcomes import refuse_unread
+from cityai.pipeline.impact.outcomes import ACTED, DONE, DONE_ON, refuse_unread, write_gathered
 from cityai.pipeline.impact.places import CASES
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.sorting import find_few

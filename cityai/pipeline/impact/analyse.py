@@ -19,11 +19,10 @@ from cityai.impact.records import ARM, BLOCK, PERIOD, PROBABILITY, UNIT
 from cityai.kinds import open_kind
 from cityai.pipeline.impact.actions import measure_following
 from cityai.pipeline.impact.chance import find_drawn
-from cityai.pipeline.impact.gathered import ACTED, DONE, read_gathered
 from cityai.pipeline.impact.kept import KEPT
 from cityai.pipeline.impact.measure import STEPS
 from cityai.pipeline.impact.measured import APART
-from cityai.pipeline.impact.outcomes import measures_share
+from cityai.pipeline.impact.outcomes import ACTED, DONE, measures_share, read_gathered
 from cityai.pipeline.impact.places import CASES, LOST
 from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
 from cityai.pipeline.impact.ways import find_way

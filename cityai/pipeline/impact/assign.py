@@ -12,7 +12,7 @@ from cityai.errors import DataError, TimeError
 from cityai.impact.lots import COLUMNS, OF, PART, RANK, SERVED, draw_lots
 from cityai.impact.records import ARM, BLOCK, PROBABILITY
 from cityai.pipeline.impact.chance import find_seed
-from cityai.pipeline.impact.gathered import ASSIGNED, read_assigned, write_gathered
+from cityai.pipeline.impact.outcomes import ASSIGNED, read_assigned, write_gathered
 from cityai.pipeline.impact.plan import Announced
 
 SHOWN = [PART, ARM, PROBABILITY]

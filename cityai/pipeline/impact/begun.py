@@ -13,7 +13,7 @@ from cityai.config.evaluations import find_plan
 from cityai.errors import DataError
 from cityai.impact.lots import SERVED, WAITING
 from cityai.impact.records import ARM, BLOCK, PERIOD, PROBABILITY, UNIT
-from cityai.pipeline.impact.gathered import DONE, DONE_ON
+from cityai.pipeline.impact.outcomes import DONE, DONE_ON
 from cityai.pipeline.impact.places import CASES, LOST, Axis, lay_axis, read_places
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.units import begin_places

@@ -14,8 +14,8 @@ from cityai.errors import DataError
 from cityai.impact.assignment import read_law
 from cityai.impact.lots import ARMS, PART, RANK, SERVED
 from cityai.impact.records import ARM, BLOCK, UNIT, Effect, leave_undefined
-from cityai.pipeline.impact.gathered import DONE
 from cityai.pipeline.impact.measured import APART, Measured, list_groups
+from cityai.pipeline.impact.outcomes import DONE
 
 if TYPE_CHECKING:
     from cityai.impact.group_effects import GroupEffects
@@ -60,10 +60,10 @@ def measure_nothing(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Mea
 
 def measure_lottery(drawn: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
     """Measure the effect of being assigned, of being served, and by group."""
+    from cityai.impact.assignment import DRAWS
     from cityai.impact.difference_in_means import difference_in_means
     from cityai.impact.fixed_effects import two_way_fixed_effects
     from cityai.impact.group_effects import compare_groups
-    from cityai.impact.randomization import DRAWS
 
     law, value = read_law(drawn, "lottery", ARMS), drawn[VALUE].to_numpy(np.float64)
     effect = difference_in_means(value, law, ARMS, spec.confidence, draws=DRAWS)

@@ -13,8 +13,8 @@ from cityai.config.evaluation import EvaluationSpec
 from cityai.impact.assignment import read_law
 from cityai.impact.lots import ARMS, LEAST_PLACES, SERVED
 from cityai.impact.records import ARM, CLUSTER, PERIOD, UNIT, Effect, leave_undefined
-from cityai.pipeline.impact.gathered import DONE
 from cityai.pipeline.impact.measured import Measured, list_groups
+from cityai.pipeline.impact.outcomes import DONE
 from cityai.pipeline.impact.places import CASES, LOST
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def take_all(rows: pd.DataFrame) -> pd.DataFrame:
 
 def measure_wedge(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
     """Measure the effect of a stepped wedge, by starts drawn again; by instrument; and by group."""
+    from cityai.impact.assignment import DRAWS
     from cityai.impact.fixed_effects import two_way_fixed_effects
     from cityai.impact.group_effects import split_effect
-    from cityai.impact.randomization import DRAWS
 
     law = read_law(rows.assign(**{CLUSTER: rows[UNIT]}), "stepped wedge", ARMS)
     value, cases, done = (rows[name].to_numpy(np.float64) for name in (VALUE, CASES, DONE))

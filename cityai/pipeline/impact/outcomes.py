@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,7 +20,9 @@ from cityai.data.city_table import refuse_repeated
 from cityai.data.rejects import tell_first
 from cityai.data.side_tables import SideTable, read_table
 from cityai.data.yes_no import write_answer
-from cityai.errors import DataError
+from cityai.errors import DataError, StoreError
+from cityai.impact.lots import COLUMNS
+from cityai.store.files import guard_files, write_files
 
 if TYPE_CHECKING:
     from cityai.records.events import Events
@@ -26,6 +30,12 @@ if TYPE_CHECKING:
 MEASURED_AT: Final = "measured_at"
 ASKED: Final = 8
 """Words that are asked about by name."""
+ASSIGNED: Final = "assignments.parquet"
+ACTED: Final = "actions.parquet"
+DONE: Final = "done"
+"""Whether, or how far, it was done: from 0 to 1, or NaN where nobody told of any."""
+DONE_ON: Final = "done_on"
+"""The day on which it was done, or began."""
 
 
 def read_outcomes(
@@ -133,3 +143,40 @@ def refuse_unread(side: SideTable, expected: str) -> None:
             expected=expected,
             next_step="correct the rows; what was recorded is untouched",
         )
+
+
+def write_gathered(table: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write a table for its owner's eyes only; the one that was there is replaced whole."""
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    write_files({name: buffer.getvalue()}, folder)
+
+
+def read_gathered(folder: Path, name: str) -> pd.DataFrame | None:
+    """Read a table that was gathered; None where there is none yet.
+
+    Raises
+    ------
+    StoreError
+        When it is damaged.
+    """
+    path = folder / name
+    if not path.exists():
+        return None
+    with guard_files(path, "what was gathered cannot be read"):
+        content = path.read_bytes()
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except (ValueError, OSError) as error:
+        raise StoreError(
+            "this is no table any more",
+            where=str(path),
+            expected="the file as cityai wrote it",
+            next_step="put it back from a copy",
+        ) from error
+
+
+def read_assigned(folder: Path) -> pd.DataFrame:
+    """Read all assignments so far; without a row where nothing was drawn yet."""
+    found = read_gathered(folder, ASSIGNED)
+    return pd.DataFrame(columns=list(COLUMNS)) if found is None else found

@@ -17,8 +17,7 @@ from cityai.impact.probe import PROBE_COLUMNS, Looks, audit_probe, inverse_proba
 from cityai.impact.records import ARM, BLOCK, UNIT
 from cityai.pipeline.impact.assign import hold_assigned
 from cityai.pipeline.impact.begun import add_before, count_begun, hold_places, share_done
-from cityai.pipeline.impact.gathered import DONE
-from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
+from cityai.pipeline.impact.outcomes import DONE, MEASURED_AT, read_outcomes
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.sorting import sort_groups, sort_places
 from cityai.pipeline.impact.weeks import count_weeks
