@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar
@@ -12,6 +12,9 @@ from typing_extensions import TypeVar
 from cityai.config.record import SpecRecord
 from cityai.config.yaml import QUOTE, SHAPES, Document, Location
 from cityai.errors import SpecError, suggest_name
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _ABSENT = object()
 
@@ -37,6 +40,11 @@ def validate_spec(
         raise SpecError(_describe(model, error, document, sources or {})) from None
 
 
+def read_message(problem: ErrorDetails) -> str:
+    """Return what was wrong, without pydantic's name for an error of ours."""
+    return problem["msg"].removeprefix("Value error, ")
+
+
 def _describe(
     model: type[SpecRecord], error: ValidationError, document: Document, by: Mapping[str, Document]
 ) -> str:
@@ -53,7 +61,7 @@ def _describe(
         elif problem["type"] == "missing":
             messages.append(f"{where}: the key '{name}' is missing")
         else:
-            said = problem["msg"].removeprefix("Value error, ")
+            said = read_message(problem)
             given = problem.get("input")
             written = str(given).lower() if isinstance(given, bool) else repr(given)
             is_shown = isinstance(given, str | int | float) and "connections" not in at

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 from scipy.special import expit, log_expit, logit
 
 from cityai.i18n.messages import join, say, write
@@ -182,6 +181,8 @@ def fit_line(odds: FloatArray, truth: FloatArray) -> tuple[float, float]:
 
 
 def _fit_steps(odds: FloatArray, truth: FloatArray) -> _Knots:
+    from scipy.optimize import isotonic_regression
+
     order = np.argsort(odds, kind="stable")
     fitted = isotonic_regression(truth[order])
     starts = np.asarray(fitted.blocks)

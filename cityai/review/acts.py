@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cityai.config.record import Slug, Text
 from cityai.config.release import Phase
+from cityai.config.validate import read_message
 from cityai.errors import DataError, UserError
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
@@ -156,7 +157,7 @@ def make_act(**told: object) -> Act:
         return Act.model_validate(told)
     except ValidationError as error:
         said = error.errors(include_url=False)[0]
-        what = said["msg"].removeprefix("Value error, ")
+        what = read_message(said)
         where = ".".join(map(str, said["loc"]))
         if said["type"] == "string_too_short":
             raise UserError(

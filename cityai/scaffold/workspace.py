@@ -14,6 +14,7 @@ from cityai import __version__
 from cityai.config.city import CitySpec
 from cityai.config.record import Slug
 from cityai.config.schema import SchemaName, write_schema
+from cityai.config.validate import read_message
 from cityai.errors import SpecError
 from cityai.scaffold.files import WORKSPACE, change_yaml, create_folder, read_files
 
@@ -135,7 +136,7 @@ class CityAnswers:
         except ValidationError as error:
             first = error.errors()[0]
             raise SpecError(
-                f"{first['msg'].removeprefix('Value error, ')}",
+                read_message(first),
                 where=".".join(map(str, first["loc"])),
                 expected="country such as US, time zone such as America/New_York, languages among "
                 "en, es, pt, fr",
