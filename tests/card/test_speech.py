@@ -369,6 +369,14 @@ def test_french_marks_are_set_apart_by_spaces_that_break_no_line():
     assert space_marks("¿ sí ?", "\u00a0", "es") == "¿ sí ?"
 
 
+def test_no_french_word_touches_a_colon(city):
+    """Words that stand in a template, too; what the city wrote stands as it was written."""
+    html = render_html(city.record, language="fr")
+    text = re.sub(r"<[^>]+>", "", re.sub(r"(?s)<(script|style|i|code)\b.*?</\1>", " ", html))
+    assert len(text) > 10_000
+    assert re.findall(r"[^\W\d]: .{20}", text) == []
+
+
 def test_own_words_keep_their_language():
     translator = Translator("fr", frozenset({"Old Harbour"}), "en")
     assert str(translator.show(say("Beyond the limit: {names}.", names="Old Harbour"))) == (
