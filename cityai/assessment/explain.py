@@ -22,10 +22,11 @@ from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
 from cityai.assessment.scored import score_predictions
 from cityai.columns import CASE, ENTITY, FOLD, STEP
 from cityai.config.project import BaseProjectSpec
+from cityai.data.rows import take_rows
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say, say_n
-from cityai.modeling.drivers import explain_blend, find_rows
+from cityai.modeling.drivers import explain_blend, place_rows
 from cityai.progress import counting
 from cityai.records.audit_data import AuditData
 
@@ -130,10 +131,12 @@ def explain_models(
     predictions = backtest.predictions
     manner = MANNERS[predictions.kind]
     tested = predictions.table
-    frame, fold_of = find_rows(tested, rows), tested[FOLD].to_numpy()
+    place, fold_of = place_rows(tested, rows), tested[FOLD].to_numpy()
     folds = [np.flatnonzero(fold_of == fold.number) for fold in backtest.folds.test]
     tried = [
-        _explain_fold(model, tested.iloc[at], frame.iloc[at], manner.most, spec.models.seed)
+        _explain_fold(
+            model, tested.iloc[at], take_rows(rows.table, place[at]), manner.most, spec.models.seed
+        )
         for model, at in zip(counting(backtest.models), folds, strict=True)
         if model.feature_names and len(at)
     ]

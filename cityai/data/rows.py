@@ -174,6 +174,13 @@ def write_rows(
     )
 
 
+def take_rows(table: pd.DataFrame, here: npt.NDArray[np.integer[Any]]) -> pd.DataFrame:
+    """Return some rows; those that follow each other are not copied."""
+    if len(here) and here[-1] - here[0] == len(here) - 1 and (np.diff(here) == 1).all():
+        return table.iloc[here[0] : here[-1] + 1]
+    return table.iloc[here]
+
+
 def categorise(codes: npt.NDArray[np.integer[Any]], categories: Sequence[str]) -> pd.Categorical:
     """Return codes as the texts that they stand for."""
     return pd.Categorical.from_codes(codes, categories=pd.Index(list(categories), dtype="str"))

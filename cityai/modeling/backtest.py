@@ -28,6 +28,7 @@ from cityai.columns import (
     Y_PRED,
 )
 from cityai.config.project import BaseModelsSpec
+from cityai.data.rows import take_rows
 from cityai.errors import DataError, name_step
 from cityai.findings import Finding
 from cityai.modeling.final import FinalModel
@@ -156,7 +157,7 @@ def run_backtest(
         )
         if fold.number in tested:
             here = tested[fold.number]
-            keys = _take(table, rows[fold.number])
+            keys = take_rows(table, rows[fold.number])
             found = model.combine(keys, {name: said[name][here] for name in names})
             for name in made.keys() & set(found.columns):
                 made[name][here] = found[name].to_numpy(np.float64)
@@ -264,14 +265,7 @@ def _lay_out(source: RowSource, fold: Fold, most: int | None, seed: int) -> tupl
         "threads": 1,
     }
     here = source.find_tested(fold) if fold.role != "final" else chosen[:0]
-    return table.iloc[chosen], labels[chosen], teaching, _take(table, here)
-
-
-def _take(table: pd.DataFrame, here: IntArray) -> pd.DataFrame:
-    """Return some rows, rising; those that follow each other are not copied."""
-    if len(here) and here[-1] - here[0] == len(here) - 1:
-        return table.iloc[here[0] : here[-1] + 1]
-    return table.iloc[here]
+    return table.iloc[chosen], labels[chosen], teaching, take_rows(table, here)
 
 
 def _answer(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AS_OF, CASE, ENTITY, FOLD, STEP
@@ -175,7 +176,12 @@ def _explain_nothing(rows: int) -> Drivers:
 
 
 def find_rows(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
-    """Return the rows that a table of predictions names, in its order.
+    """Return the rows that a table of predictions names, in its order; errors as `place_rows`."""
+    return rows.table.iloc[place_rows(table, rows)].reset_index(drop=True)
+
+
+def place_rows(table: pd.DataFrame, rows: Rows) -> npt.NDArray[np.intp]:
+    """Return the places of the rows that a table of predictions names, in its order.
 
     Raises
     ------
@@ -187,7 +193,7 @@ def find_rows(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
     wanted, known = (
         pd.MultiIndex.from_frame(frame[keys].astype(texts)) for frame in (table, rows.table)
     )
-    place = known.get_indexer(wanted)
+    place: npt.NDArray[np.intp] = known.get_indexer(wanted)
     if (place < 0).any():
         raise KeyError(f"{(place < 0).sum():,} predictions have no row of features")
-    return rows.table.iloc[place].reset_index(drop=True)
+    return place

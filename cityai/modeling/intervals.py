@@ -137,9 +137,10 @@ def fit_intervals(
     relative = (past.truth - past.forecast) / scale
     weight = _weigh_origins(past.fold, KEPT)
     order = np.argsort(relative)  # of equal errors any is the quantile
+    relative, weight, step = relative[order], weight[order], past.step[order]
     low, high = np.empty(steps), np.empty(steps)
     for place in range(steps):
-        near = order[_pool_steps(past.step, place + 1)[order]]
+        near = _pool_steps(step, place + 1)
         low[place], high[place] = _find_quantiles(relative[near], weight[near], tails)
     return replace(scaled, low=low, high=high)
 

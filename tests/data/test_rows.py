@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.data.layouts.dense import build_rows
+from cityai.data.rows import take_rows
 from cityai.errors import SpecError
 
 KEYS = ["origin", "entity_id", "step"]
@@ -149,3 +150,10 @@ def test_the_final_origin_asks_about_the_future(make_world):
     assert (table["period"] >= 70).all()
     assert (table["known_at"] > world.panel.periods.start(70)).all()
     assert table["week"].notna().all()
+
+
+@pytest.mark.parametrize("here", [[2, 3, 4], [4, 3, 2], [0, 2, 2], [3], [], [1, 4, 3, 4]])
+def test_rows_are_taken_in_the_order_asked(here: list[int]) -> None:
+    table = pd.DataFrame({"a": np.arange(5.0), "b": pd.Categorical(list("xyxyz"))})
+    taken = take_rows(table, np.array(here, dtype=np.intp))
+    pd.testing.assert_frame_equal(taken, table.iloc[here])

@@ -360,3 +360,15 @@ def test_training_stays_within_memory_for_many_entities(observe):
     learning = _plan_training(panel, build_spec(horizon=40), 60, [TREES])
     observe(f"4,000 places: {len(learning) * 4000 * 40:,} rows laid out for training")
     assert 2 <= len(learning) <= 1_500_000 // (4000 * 40)
+
+
+@pytest.mark.parametrize("value", [-500.0, -1.0, 2.0])
+def test_totals_are_below_zero_only_where_one_that_was_known_is(value):
+    """A correction that is negative may leave every total above 0, or come after a fold."""
+    late = {"period": [40], "entity": [2], "known": [60], "value": [value]}
+    panel, spec = build_panel(late=late), build_spec()
+    folds = plan_dense_folds(panel, spec)
+    source = DenseRows(panel, lay_rows(panel, spec), folds, spec, learners=(), baselines=())
+    for fold in folds.folds:
+        known = panel.known_at(find_origin(panel, fold))
+        assert source.is_nonnegative(fold) == (not (known < 0).any())

@@ -239,6 +239,10 @@ class DenseRows:
     def _categories(self) -> dict[str, tuple[str, ...]]:
         return list_categories(self.rows.table, self.rows.categorical)
 
+    @cached_property
+    def _has_negative(self) -> bool:
+        return bool((self.panel.parts.value < 0).any())
+
     def close(self, folds: tuple[Fold, ...]) -> Fold:
         """Return the final fold, at the end of the panel."""
         made = _make_fold(self.panel, self.panel.periods.count, folds[-1].number + 1, self.spec)
@@ -269,7 +273,9 @@ class DenseRows:
         return self._categories
 
     def is_nonnegative(self, fold: Fold) -> bool:
-        """Whether no total that was known at a fold lies below 0."""
+        """Whether no total that was known at a fold lies below 0; none does where no part does."""
+        if not self._has_negative:
+            return True
         return not bool((self.panel.known_at(self.origins[fold.as_of]) < 0).any())
 
     def read_history(self, model: SeriesForecaster, fold: Fold) -> SeriesHistory:
