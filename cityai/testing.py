@@ -92,13 +92,13 @@ def check_project(folder: str | Path, folds: int | None = None) -> Checkup:
     from cityai.assessment.mitigation import apply_choice
     from cityai.config.load import load_project
     from cityai.data.time_checks import check_permuted, check_planted
+    from cityai.pipeline.known import snapshot
     from cityai.pipeline.run import (
         final_backtest,
         find_mitigation,
         memberships,
         problem,
         read_and_check,
-        snapshot,
     )
     from cityai.pipeline.stage import hold_run
 

@@ -57,18 +57,42 @@ def _few_collections() -> Iterator[None]:
     gc.unfreeze()
 
 
+def leave_out_pictures(patch: pytest.MonkeyPatch) -> None:
+    from cityai.card import pages
+
+    patch.setattr(pages, "draw_figures", lambda *_: ())
+
+
 @pytest.fixture(scope="module")
 def no_pictures() -> Iterator[None]:
     """Leave out a card's pictures, half of a run, where nobody looks at them."""
-    from cityai.card import pages
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "draw_figures", lambda *_: ())
+        leave_out_pictures(patch)
+        yield
+
+
+def grow_few_trees(patch: pytest.MonkeyPatch) -> None:
+    from cityai.modeling.forecasters.boosted_trees import _load_lightgbm
+
+    lightgbm = _load_lightgbm()
+    train = lightgbm.train
+
+    def train_few(*asked: object, num_boost_round: int) -> object:
+        return train(*asked, num_boost_round=max(num_boost_round // 10, 1))
+
+    patch.setattr(lightgbm, "train", train_few)
+
+
+@pytest.fixture(scope="module")
+def few_trees() -> Iterator[None]:
+    """Grow a tenth of the trees, half of many a run, where nobody asks how well it foretells."""
+    with pytest.MonkeyPatch.context() as patch:
+        grow_few_trees(patch)
         yield
 
 
 LONGEST = (
-    "test_faults.py", "test_templates.py", "test_own_models_run.py", "test_own_models.py",
+    "test_templates.py", "test_faults.py", "test_own_models_run.py", "test_own_models.py",
     "test_kills.py", "test_browser.py", "test_worked_example.py", "test_worked_trial.py",
     "test_evaluate.py", "test_card_published.py", "test_end_to_end.py", "test_mitigate.py",
     "test_deploy.py", "test_alive.py", "test_desk_browser.py", "test_project.py", "test_docs.py",
@@ -86,7 +110,7 @@ SLOW = (
     "test_by_hand.py", "test_case_join.py", "test_cases.py", "test_chain.py", "test_city_score.py",
     "test_city_table.py", "test_closing.py", "test_complementary_suppression.py",
     "test_corrections.py", "test_create.py", "test_delta.py", "test_desk.py", "test_diff.py",
-    "test_divided.py", "test_equality_deletes.py",
+    "data/test_rows.py", "test_divided.py", "test_equality_deletes.py",
     "test_docs.py", "test_iceberg.py",
     "test_end_to_end.py", "test_features.py", "test_folders.py", "test_foresight.py",
     "test_formats.py", "test_full_disk.py", "test_gate.py", "test_hostile.py", "test_interop.py",
@@ -111,7 +135,7 @@ LONG = (
     "test_evaluate.py", "test_explore.py",
     "test_hostile_files.py", "test_look.py", "test_look_cases.py", "test_mitigate.py",
     "test_own_features.py", "test_own_models.py", "test_page_numbers.py", "test_pairs_of_cards.py",
-    "test_predict.py", "test_ranked_card.py", "test_rows.py", "test_small_groups.py",
+    "test_predict.py", "test_ranked_card.py", "outside/test_rows.py", "test_small_groups.py",
     "test_sources.py", "test_spark.py", "test_tree_text.py", "test_truth.py", "test_twins.py",
     "test_verify_audit.py",
 )  # fmt: skip
@@ -133,9 +157,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
     for item in items:
-        if item.path.name in SLOW:
+        names = {item.path.name, f"{item.path.parent.name}/{item.path.name}"}
+        if names & set(SLOW):
             item.add_marker("slow")
-        if item.path.name in LONG:
+        if names & set(LONG):
             item.add_marker("long")
 
 

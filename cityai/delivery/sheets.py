@@ -143,7 +143,8 @@ def show_misses(
     UserError, RunError
         As for `run_project`.
     """
-    from cityai.pipeline.run import final_backtest, problem, read_and_check, snapshot
+    from cityai.pipeline.known import snapshot
+    from cityai.pipeline.run import final_backtest, problem, read_and_check
     from cityai.pipeline.stage import hold_run
     from cityai.store.files import write_files
 

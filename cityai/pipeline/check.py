@@ -6,16 +6,9 @@ from cityai.assessment.foresight import Foresight, foresee_audit, judge_design
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.findings import sort_findings
+from cityai.pipeline.known import snapshot
 from cityai.pipeline.result import Checked, Planned
-from cityai.pipeline.run import (
-    JUDGED,
-    OWN_CODE,
-    PROBLEM,
-    problem,
-    quality,
-    read_and_check,
-    snapshot,
-)
+from cityai.pipeline.run import JUDGED, OWN_CODE, PROBLEM, problem, quality, read_and_check
 from cityai.pipeline.sample import bring_sample
 from cityai.pipeline.stage import PipelineRun, hold_run, stage
 from cityai.progress import SILENT, Progress

@@ -16,7 +16,6 @@ from cityai.config.load import Project, load_project
 from cityai.config.project import AuditableSpec
 from cityai.data.area_quality import list_unknown
 from cityai.data.quality import QualityReport
-from cityai.data.sources import digest_sources
 from cityai.data.time_checks import check_time
 from cityai.findings import Finding
 from cityai.kinds.kind import Problem
@@ -24,6 +23,7 @@ from cityai.modeling.ahead import Outlook
 from cityai.modeling.backtest import Backtest
 from cityai.modeling.own.checks import rehearse_models
 from cityai.pipeline.impact.stage import take_impacts
+from cityai.pipeline.known import snapshot
 from cityai.pipeline.publish import publish_result
 from cityai.pipeline.records import Records
 from cityai.pipeline.result import Result, TimeChecks, refuse_future
@@ -31,21 +31,13 @@ from cityai.pipeline.sample import bring_sample
 from cityai.pipeline.stage import PipelineRun, Reader, hold_run, stage
 from cityai.pipeline.unchanged import digest_inputs, keep_last
 from cityai.progress import SILENT, Progress
-from cityai.records.events import Events
 from cityai.records.groups import Groups
 
-SOURCE: Final = ("data", "question", "covariates", "events", "models", "city")
 PROBLEM: Final = ("question", "features", "events", "backtest", "city")
 """What is asked about, and when."""
 JUDGED: Final = ("mitigation", "audit", "policy", "question", "city")
 """What judging, and mitigation, depend on beside the backtest."""
 OWN_CODE: Final[tuple[Reader, ...]] = (Project.read_own_code,)
-
-
-@stage(Events, fields=(*SOURCE, "predictions", "maturity"), files=(digest_sources,))
-def snapshot(run: PipelineRun) -> Events:
-    """Read what the city knew, and when."""
-    return run.kind.read()
 
 
 @stage(QualityReport, after=(snapshot,), fields=("data", "question", "policy", "audit"))

@@ -19,7 +19,7 @@ from cityai.track.server import connect_tracking
 from tests.conftest import draw_requests, write_workspace
 from tests.delivery.conftest import FORECAST, RISK, City, draw_inspections, run_city
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures", "few_trees")]
 
 MODELS = '''
 import numpy as np
@@ -94,7 +94,9 @@ NOT_HERE = () if find_spec("catboost") else ("cat",)
 def write_city(place: Path, kind: str, own: list[str], only: str = "") -> Path:
     """Write a small city whose project names models of its own."""
     demand = kind == "demand"
-    project = FORECAST.replace("folds: 6", "folds: 3") if demand else RISK
+    project = (
+        FORECAST.replace("folds: 6, calibration: 3", "folds: 2, calibration: 2") if demand else RISK
+    )
     data = draw_requests() if demand else draw_inspections()
     alone = f", only: [{only}]" if only else ""
     folder = write_workspace(place, data, f"{project}models: {{own: [{', '.join(own)}]{alone}}}\n")
@@ -185,7 +187,7 @@ def test_a_model_that_fails_late_is_blamed_with_fold_and_step(tmp_path: Path) ->
     """It passes the rehearsal on few rows, and earlier results stay as they were."""
     folder = write_city(tmp_path, "demand", ["late"])
     spec = folder / "project.yaml"
-    spec.write_text(spec.read_text().replace("folds: 3", "folds: 6"))
+    spec.write_text(spec.read_text().replace("folds: 2", "folds: 6"))
     code = (folder / "models.py").read_text()
     late = (
         "\nclass Late(Recent):\n    def forecast(self, asked):\n"

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -18,18 +19,27 @@ from cityai.pipeline.review import Reviewed, read_review
 from cityai.pipeline.run import run_project
 from cityai.review.standing import Standing
 from cityai.samples.write import write_sample_city
+from tests.conftest import grow_few_trees
 from tests.review.conftest import kept, made_place, place
 
 __all__ = ["kept", "made_place", "place"]
 Made = tuple[CardRecord, Standing, Reviewed]
-Make = Callable[[Callable[[Setting], None] | None], Made]
+
+
+class Make(Protocol):
+    """Makes a drill's card, with a fault or without one."""
+
+    def __call__(
+        self, plant: Callable[[Setting], None] | None, *, is_leak: bool = False
+    ) -> Made: ...
 
 
 @pytest.fixture(scope="module")
 def make_card(tmp_path_factory: pytest.TempPathFactory, no_pictures: None) -> Make:
     """Return a function that makes a drill's card, whole but for its pictures.
 
-    It has no functions of its own, which take long and show no fault; a city is drawn once.
+    It has no functions of its own, which take long and show no fault, and few trees; a city is
+    drawn once.
     """
     base = tmp_path_factory.mktemp("drill")
     state, count = base / "state", iter(range(100))
@@ -47,8 +57,10 @@ def make_card(tmp_path_factory: pytest.TempPathFactory, no_pictures: None) -> Ma
         shutil.copytree(project.parents[1] / ".cityai" / "sample_city", state / "sample_city")
         run_project(project)
 
-    def make(plant: Callable[[Setting], None] | None) -> Made:
+    def make(plant: Callable[[Setting], None] | None, *, is_leak: bool = False) -> Made:
         with pytest.MonkeyPatch.context() as patch:
+            if not is_leak:  # which shows in how little is missed, and that takes all trees
+                grow_few_trees(patch)
             patch.setenv("CITYAI_STATE", str(state))
             patch.setattr(drills, "write_sample_city", copy)
             made = read_setting()

@@ -19,7 +19,7 @@ def untouched(make_card: Make) -> Made:
 def test_what_gives_a_fault_away_is_on_its_card_and_on_no_other(
     make_card: Make, untouched: Made, fault: Fault
 ) -> None:
-    record, standing, _ = make_card(fault.plant)
+    record, standing, _ = make_card(fault.plant, is_leak=fault.name == "leak")
     page = untouched[2].place.folder / "card.html"
     assert "approved until" in page.read_text("utf-8")
     assert fault.shows(record, standing)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cityai.cli.main import run_command
+from cityai.drill import make
 from cityai.drill.faults import FAULTS
-from cityai.drill.make import DRILLS, SEALED, WATERMARK, choose_fault
+from cityai.drill.make import DRILLS, SEALED, WATERMARK, choose_fault, read_setting
 from cityai.pipeline.review import DRILL
 
 pytestmark = pytest.mark.long
@@ -17,6 +18,9 @@ SEED = next(seed for seed in range(100) if choose_fault(seed).name == "limits")
 
 
 def test_a_drill_is_sealed_marked_and_apart(tmp_path: Path, monkeypatch, capsys) -> None:
+    made = read_setting()
+    made.project["models"]["candidates"] = ["theta", "lightgbm"]  # of more, it is no other drill
+    monkeypatch.setattr(make, "read_setting", lambda: made)
     (tmp_path / "configs").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CITYAI_STATE", str(tmp_path / ".cityai"))

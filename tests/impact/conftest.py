@@ -18,8 +18,9 @@ from cityai.impact.lots import SERVED
 from cityai.pipeline.impact.analyse import find_impacts
 from cityai.pipeline.impact.outcomes import ASSIGNED, read_gathered
 from cityai.pipeline.impact.plan import open_plan
+from cityai.pipeline.known import read_known
 from cityai.review.keys import make_key
-from tests.conftest import write_workspace
+from tests.conftest import leave_out_pictures, write_workspace
 from tests.delivery.conftest import RISK, draw_inspections
 
 START, WEEKS = pd.Timestamp("2023-11-27"), 4
@@ -102,6 +103,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     (place / "configs" / "keys.yaml").write_text("\n".join(["keys:", *keys, ""]))
     draw_later(table, folder)
     with pytest.MonkeyPatch.context() as patch:
+        leave_out_pictures(patch)
         set_clock(patch, "2023-11-20")
         assert run_command(["run", str(folder)]) == 0
         assert run_command(["evaluate", "plan", str(folder)]) == 0
@@ -113,6 +115,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
             table.to_csv(folder / "data.csv", index=False)
             asked = ["predict", str(folder), "--assign", "--as-of", f"{day:%Y-%m-%d}"]
             assert run_command(asked) == 0
+    read_known(load_project(folder))  # each command on a copy then reads what was saved
     return place, table
 
 

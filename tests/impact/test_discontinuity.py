@@ -71,7 +71,7 @@ def city(cut: tuple[Path, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.Mon
     return folder
 
 
-def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
+def test_it_is_carried_through_to_the_card(city: Path, say: Say, no_pictures: None) -> None:
     lots = read_lots(city)
     assert ((lots["rank"] <= 15) == (lots["arm"] == SERVED)).all()
     assert set(lots["looked"]) == {0.0, 1.0}

@@ -19,6 +19,7 @@ from cityai.card.record.impact import ImpactPart
 from cityai.card.verify.impact import _list_impact_claims, list_impacts_claims
 from cityai.config.evaluation import load_evaluation
 from cityai.config.load import load_project
+from cityai.errors import DataError
 from cityai.impact.analysis import Decision
 from cityai.impact.lots import SERVED
 from cityai.pipeline.impact.analyse import find_impacts
@@ -163,6 +164,20 @@ def test_a_plan_is_sealed_once_and_before(
     code, told = say("evaluate", "plan", city)
     assert (code, "outcomes from 2023-11-27 on can be read already" in told) == (2, True)
     assert not (city / PLAN).exists()
+
+
+def test_a_table_that_was_read_is_read_again_where_it_changed(
+    city: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tell_reading(*_: object) -> None:
+        raise DataError("it is read")
+
+    monkeypatch.setattr("cityai.kinds.risk.read_events", tell_reading)
+    assert say("evaluate", "analyse", city)[0] == 0
+    table = pd.read_csv(city / "data.csv", dtype=str, keep_default_na=False)
+    table.iloc[1:].to_csv(city / "data.csv", index=False)
+    code, told = say("evaluate", "analyse", city)
+    assert (code, "it is read" in told) == (2, True), told
 
 
 def test_who_looks_early_waits(city: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,9 +79,10 @@ MANY = pytest.mark.parametrize(
     ("count", "room", "held"),
     [
         pytest.param(300, 0.08, 0.035, id="few"),
-        pytest.param(DRAWN or 3000, 0.03, 0.02, id="all", marks=pytest.mark.long),
+        pytest.param(DRAWN or 1500, 0.03, 0.02, id="all", marks=pytest.mark.long),
     ],
 )
+"""Of 1,500, a power of 0.8 has a standard error of 0.010 and a coverage of 0.95 one of 0.006."""
 
 
 @MANY
@@ -109,7 +110,7 @@ def test_of_rare_answers_a_lottery_keeps_what_its_design_promised():
         rng = np.random.default_rng(seed)
         law, outcome = draw_rare(26, rng)
         helped = (law.arm == 1) & (rng.random(len(outcome)) < 0.8)
-        found = difference_in_means(np.where(helped, 0.0, outcome), law, ARMS, draws=400)
+        found = difference_in_means(np.where(helped, 0.0, outcome), law, ARMS, draws=200)
         told.append(found.high < 0)
     for seed in range(12):
         law, past = draw_rare(52, np.random.default_rng(5000 + seed))
@@ -129,7 +130,7 @@ def draw_rare(weeks: int, rng: np.random.Generator) -> tuple[Law, np.ndarray]:
     "count", [pytest.param(40, id="few"), pytest.param(300, id="all", marks=pytest.mark.long)]
 )
 def test_randomisation_intervals_hold_the_truth(count):
-    effects = simulate_city(count, EFFECT, 400)
+    effects = simulate_city(count, EFFECT, 200)
     held = np.mean([e.low <= EFFECT <= e.high for e in effects])
     assert abs(held - 0.95) <= max(0.02, 3 * math.sqrt(0.05 * 0.95 / count))
 
@@ -172,7 +173,7 @@ def test_a_stepped_wedge_keeps_what_its_design_promised(count, room, held):
     promised = placebo_wedge(past, STARTS, PERIODS, draws=4000).put(effect)
     unit, period = (x.ravel() for x in np.indices((PLACES, PERIODS)))
     told, inside = [], []
-    for seed in range(min(count, 2000)):
+    for seed in range(count):
         rng = np.random.default_rng(seed)
         assigned = (period >= rng.permutation(STARTS)[unit]).astype(float)
         outcome = draw_places(PERIODS, rng).ravel() + effect * assigned

@@ -76,7 +76,7 @@ SCRIPT = load_script()
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory, no_pictures: None) -> Any:
+def begun(tmp_path_factory: pytest.TempPathFactory, no_pictures: None, few_trees: None) -> Any:
     return SCRIPT.begin(tmp_path_factory.mktemp("example") / "port-ellery")
 
 

@@ -10,7 +10,6 @@ import pytest
 from cityai.card import pages
 from cityai.config.load import load_project
 from cityai.modeling import folds
-from cityai.modeling.forecasters.boosted_trees import _load_lightgbm
 from cityai.pipeline.run import run_project
 from cityai.scaffold.files import CATALOGUE, read_files
 from cityai.scaffold.project import create_project
@@ -45,20 +44,8 @@ def _few_replays(monkeypatch) -> None:
         monkeypatch.setattr(folds, name, folds.FEWEST_TESTS)
 
 
-@pytest.fixture
-def _few_trees(monkeypatch) -> None:
-    """A tenth of the trees: a template is shown to run, not to foretell well."""
-    lightgbm = _load_lightgbm()
-    train = lightgbm.train
-
-    def train_few(*asked, num_boost_round: int):
-        return train(*asked, num_boost_round=max(num_boost_round // 10, 1))
-
-    monkeypatch.setattr(lightgbm, "train", train_few)
-
-
 @pytest.mark.long
-@pytest.mark.usefixtures("_few_replays", "_few_trees")
+@pytest.mark.usefixtures("_few_replays", "few_trees")
 @pytest.mark.parametrize("template", [template.name for template in CATALOGUE])
 def test_template_works(city, template, monkeypatch):
     if template not in PICTURED:

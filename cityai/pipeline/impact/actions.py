@@ -16,13 +16,13 @@ from cityai.data.yes_no import read_answer
 from cityai.errors import DataError
 from cityai.impact.lots import SERVED
 from cityai.impact.records import ARM, UNIT
-from cityai.kinds import open_kind
 from cityai.pipeline.impact.measure import STEPS
 from cityai.pipeline.impact.outcomes import ACTED, DONE, DONE_ON, refuse_unread, write_gathered
 from cityai.pipeline.impact.places import CASES
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.sorting import find_few
 from cityai.pipeline.impact.ways import find_way
+from cityai.pipeline.known import read_known
 from cityai.pipeline.provenance import read_clock
 from cityai.store.files import guard_files
 
@@ -74,7 +74,7 @@ def record_actions(announced: Announced, file: Path) -> Followed:
         twice, or an action lies before its assignment or in the future. What was recorded before
         is untouched.
     """
-    way, events = find_way(announced), open_kind(announced.project).read()
+    way, events = find_way(announced), read_known(announced.project)
     assigned = way.hold(announced)
     wanted = {way.key: ColumnSpec(type="text"), **WANTED}
     source = _describe_file(file)

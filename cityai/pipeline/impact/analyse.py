@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.errors import DataError, StoreError, TimeError
 from cityai.impact.analysis import Analysis, Decision, Impact, Sealed
 from cityai.impact.records import ARM, BLOCK, PERIOD, PROBABILITY, UNIT
-from cityai.kinds import open_kind
 from cityai.pipeline.impact.actions import measure_following
 from cityai.pipeline.impact.chance import find_drawn
 from cityai.pipeline.impact.kept import KEPT
@@ -26,9 +25,13 @@ from cityai.pipeline.impact.outcomes import ACTED, DONE, measures_share, read_ga
 from cityai.pipeline.impact.places import CASES, LOST
 from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
 from cityai.pipeline.impact.ways import find_way
+from cityai.pipeline.known import read_known
 from cityai.pipeline.provenance import read_clock
 from cityai.store.records import has_record, load_record, save_record
 from cityai.store.stages import open_store
+
+if TYPE_CHECKING:
+    from cityai.records.events import Events
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,10 @@ def analyse_evaluation(
     asked = asked or Asked()
     announced = open_plan(project, name)
     _wait(announced)
+    events = read_known(project)
     with open_store(project.state).lock_project(project.spec.name):
         before = replace(_find(announced, unsigned=True), decision=None)
-        made = _analyse(announced, asked)
+        made = _analyse(announced, events, asked)
         if asked.planned:
             kept = replace(before, analysis=made)
             save_record(kept, announced.folder / KEPT)
@@ -150,11 +154,11 @@ def _wait(announced: Announced) -> None:
         )
 
 
-def _analyse(announced: Announced, asked: Asked) -> Analysis:
+def _analyse(announced: Announced, events: Events, asked: Asked) -> Analysis:
     from cityai.impact.verdict import judge_effect
 
     project, spec = announced.project, announced.spec
-    events, way, steps = open_kind(project).read(), find_way(announced), STEPS[spec.design]
+    way, steps = find_way(announced), STEPS[spec.design]
     assigned = way.hold(announced)
     kept = assigned[_within(assigned, asked)].reset_index(drop=True)
     if kept.empty:

@@ -15,13 +15,13 @@ from cityai.config.project import BaseProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.errors import DataError
 from cityai.impact.records import PERIOD, UNIT
-from cityai.kinds import open_kind
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.pipeline.impact.begun import find_first
 from cityai.pipeline.impact.outcomes import measures_share, read_outcomes
 from cityai.pipeline.impact.places import CASES, find_now, lay_axis, read_places
 from cityai.pipeline.impact.units import choose_places
 from cityai.pipeline.impact.weeks import count_weeks
+from cityai.pipeline.known import read_known, snapshot
 from cityai.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def design_evaluation(
     """
     from cityai.impact.designs import compare_designs
     from cityai.impact.past_lists import Past
-    from cityai.pipeline.run import final_backtest, read_and_check, snapshot
+    from cityai.pipeline.run import final_backtest, read_and_check
     from cityai.pipeline.stage import hold_run
 
     spec, ranked = load_evaluation(project, name), cast(RiskSpec, project.spec)
@@ -133,7 +133,7 @@ def _design_places(
     from cityai.impact.place_designs import compare_places
 
     axis = lay_axis(project.spec, spec)
-    measured = read_places(project, spec, open_kind(project).read())
+    measured = read_places(project, spec, read_known(project))
     measured = measured[measured[PERIOD] < min(find_now(axis), 0)]
     if measured.empty:
         raise DataError(

@@ -125,7 +125,7 @@ def seal_plan(
         When its period has begun, its source of chance has spoken, outcomes of it can be read
         already, or another evaluation of the project runs then.
     """
-    from cityai.kinds import open_kind
+    from cityai.pipeline.known import read_known
 
     name = choose_evaluation(project, name)
     spec, path = load_evaluation(project, name), find_plan(project, name)
@@ -146,7 +146,7 @@ def seal_plan(
         )
     _refuse_unfit(spec, find_evaluation(project, name), now.date(), signed=key is not None)
     _refuse_together(project, name, spec)
-    events = open_kind(project).read()
+    events = read_known(project)
     units = list_units(project, spec, events)
     plan = Plan(
         project=project.spec.name,
