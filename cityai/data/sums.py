@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,8 @@ Unit = str
 
 
 def find_whole(
-    wide: pd.DataFrame, is_named: Callable[[Hashable], bool] = lambda name: False
-) -> Hashable | None:
+    wide: pd.DataFrame, is_named: Callable[[str], bool] = lambda name: False
+) -> str | None:
     """Find the column that is the sum of all others at almost every moment.
 
     Parameters
@@ -51,28 +51,30 @@ def find_whole(
     """
     if wide.shape[1] <= LEAST_PARTS:
         return None
-    rest = wide.sum(axis=1)
-    for value in sorted(wide.columns, key=lambda name: (not is_named(name), str(name))):
-        own = wide[value].dropna()
-        parts = rest[own.index] - own
-        # Of zeros alone nobody can tell.
-        own = own[(own != 0) | (parts != 0)]
-        parts = parts[own.index]
-        hidden = _bound_hidden(wide.loc[own.index].drop(columns=value)) * is_named(value)
-        slack = _NEAR * parts.abs() + 0.5
-        near = (own - parts).between(-slack, slack + hidden)
-        if len(own) >= _LEAST_MOMENTS and near.mean() >= _ALMOST_ALL:
-            return value
+    amounts = wide.to_numpy(np.float64)
+    parts = np.nansum(amounts, axis=1)[:, None] - np.nan_to_num(amounts)
+    # Of zeros alone nobody can tell.
+    told = ~np.isnan(amounts) & ((amounts != 0) | (parts != 0))
+    over, slack = amounts - parts, _NEAR * np.abs(parts) + 0.5
+    names = list(map(str, wide.columns))
+    for i in sorted(range(len(names)), key=lambda i: (not is_named(names[i]), names[i])):
+        hidden: Any = 0.0
+        if is_named(names[i]):
+            hidden = _bound_hidden(np.delete(amounts, i, axis=1))
+        near = (over[:, i] >= -slack[:, i]) & (over[:, i] <= slack[:, i] + hidden)
+        count = int(told[:, i].sum())
+        if count >= _LEAST_MOMENTS and near[told[:, i]].mean() >= _ALMOST_ALL:
+            return names[i]
     return None
 
 
-def _bound_hidden(parts: pd.DataFrame) -> pd.Series:
+def _bound_hidden(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return how much the parts without an amount can hold at each moment.
 
     A hidden amount (`<5`) is less than the smallest that is shown.
     """
-    shown = parts.where(parts > 0).min().min()
-    return parts.isna().sum(axis=1) * (0.0 if pd.isna(shown) else float(shown))
+    shown = parts[parts > 0]
+    return np.isnan(parts).sum(axis=1) * (float(shown.min()) if len(shown) else 0.0)
 
 
 def find_sums(wide: pd.DataFrame) -> dict[str, list[str]]:
@@ -177,7 +179,7 @@ def _find_totals(snapshot: Events, spec: ProjectSpec, cells: pd.Series) -> Itera
     there = pd.Series(1.0, index=cells.index).unstack(ENTITY)
     wide = wide.where(there.notna(), 0.0)
     whole = find_whole(wide)
-    sums = [] if whole is None else [str(whole)]
+    sums = [] if whole is None else [whole]
     sums += find_sums(wide.drop(columns=sums))
     if not sums:
         return

@@ -46,6 +46,20 @@ MONTH_NAMES: Final = (
     "januar februar märz april mai juni juli august september oktober november dezember",
 )
 """Short and full names of the months in English, Spanish, Portuguese, French and German."""
+WEEKDAY_NAMES: Final = (
+    "mon tue wed thu fri sat sun",
+    "monday tuesday wednesday thursday friday saturday sunday",
+    "lun mar mié jue vie sáb dom",
+    "lunes martes miércoles jueves viernes sábado domingo",
+    "seg ter qua qui sex sáb dom",
+    "segunda terça quarta quinta sexta sábado domingo",
+    "lun mar mer jeu ven sam dim",
+    "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "mo di mi do fr sa so",
+    "montag dienstag mittwoch donnerstag freitag samstag sonntag",
+)
+"""Short and full names of weekdays in the same languages."""
+WEEKDAYS: Final = tuple(name for names in WEEKDAY_NAMES[1::2] for name in names.split())
 _MORE_NAMES: Final = {"Jan": "jän jänner", "Feb": "fév", "Mar": "mrz", "Sep": "setiembre"}
 
 

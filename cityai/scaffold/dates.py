@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.data.conversion import ISO_DATE, ISO_MOMENT
-from cityai.data.written_dates import EXCEL, MONTH, MONTH_NAMES, parse_written
+from cityai.data.written_dates import EXCEL, MONTH, MONTH_NAMES, WEEKDAYS, parse_written
 
 _FEW: Final = 0.005
 _MOST: Final = 0.9
@@ -73,11 +73,14 @@ TOO_LONG: Final = "the periods are days, weeks and months"
 _OTHERS: Final = {
     r"\d{4}[- ]?Q[1-4]|Q[1-4][- /]?\d{4}|[1-4][TQ][- /]?\d{4}": f"quarters; {TOO_LONG}",
     r"Q[1-4]": f"quarters without a year; {TOO_LONG}",
-    rf"{_WEEK_WORD}[ ._-]*\d{{1,2}}": NUMBERED_WEEKS,
+    r"(?:WK|week|KW|semana|semaine|woche)[ ._-]*\d{1,2}": NUMBERED_WEEKS,
     r"(?:FY|SY|AY)[ -]?(?:\d{4}|\d{2})(?:[-/](?:\d{4}|\d{2}))?": f"fiscal years; {TOO_LONG}",
     r"(?:19|20)\d{2}": f"years; {TOO_LONG}",
     r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?": TIMES_OF_DAY,
     MONTH: "months without a year; write 2025-03",
+    rf"\d{{1,2}}(?:st|nd|rd|th|er|[.]?[ºª°]) (?:of |de )?{MONTH}.*|"
+    rf"{MONTH} \d{{1,2}}(?:st|nd|rd|th).*": "days with an ending, such as 1st; write 2025-03-31",
+    rf"(?:{'|'.join(WEEKDAYS)})[.,]? .*\d.*": "dates with the name of a weekday; write 2025-03-31",
     r"\d{1,4}[./-]\d{1,2}[./-](?:\d{2,4})?\s*(?:-|–|to|bis|a|à|al|até)\s*\d{1,4}[./-]\d{1,2}[./-]"
     r"(?:\d{2,4})?": "periods from a day to a day; write the first day of each as 2025-03-31",
     r"\d{1,2}[ .-]+(?:de )?[^\W\d]{3,}\.?(?: de)?[ -]+\d{2,4}": "months in words of "
@@ -167,10 +170,15 @@ def name_other(values: pd.Series, times: npt.NDArray[Any]) -> str:
     for pattern, words in _OTHERS.items():
         if _share(values.str.fullmatch(pattern, flags=re.I), times) >= _MOST:
             return words
-    years = values.str.extract(r"^(\d{4}) ?[-/–] ?(?:\d{2})?(\d{2})$").astype("float64")
-    if _share((years[0] + 1) % 100 == years[1], times) >= _MOST:
+    if _are_two_years(values, times):
         return f"fiscal or school years; {TOO_LONG}"
     return _tell_mixed(values, times)
+
+
+def _are_two_years(values: pd.Series, times: npt.NDArray[Any]) -> bool:
+    """Whether texts name a year and the next, such as 2023/24."""
+    years = values.str.extract(r"^(\d{4}) ?[-/–] ?(?:\d{2})?(\d{2})$").astype("float64")
+    return _share((years[0] + 1) % 100 == years[1], times) >= _MOST
 
 
 def find_second(
@@ -304,7 +312,8 @@ def _read_serials(
 
 def _read_weeks(values: pd.Series, times: npt.NDArray[Any], week: str) -> tuple[DateFormat, ...]:
     """Weeks by their number: certain where their form, or German, says that they are ISO's."""
-    for shape in (*_WEEKS, *(_NAMED_WEEKS if week else ())):
+    is_named = week and not _are_two_years(values, times)
+    for shape in (*_WEEKS, *(_NAMED_WEEKS if is_named else ())):
         found = [re.fullmatch(shape, cell, re.IGNORECASE) for cell in values]
         if not _fit(pd.Series([match is not None for match in found]), times):
             continue

@@ -19,6 +19,7 @@ from cityai.scaffold.names import (
     is_of_portal,
     is_part_of_time,
     is_rate,
+    is_so_far,
     say_count,
 )
 from cityai.scaffold.parts_of_time import find_parts_of_time
@@ -343,8 +344,9 @@ def _rank_places(profile: TableProfile, time: str) -> list[str]:
 def _rank_amounts(
     profile: TableProfile, time: str, places: tuple[str, ...], ranked: Sequence[str]
 ) -> list[str]:
-    def rank(column: Column) -> tuple[bool, bool, int, str]:
-        return (not is_amount(column.name), column.missing > 0.05, -column.distinct, column.name)
+    def rank(column: Column) -> tuple[bool, bool, bool, int, str]:
+        name, so_far = column.name, is_so_far(column.name)
+        return (not is_amount(name), so_far, column.missing > 0.05, -column.distinct, name)
 
     found = [
         column

@@ -17,10 +17,12 @@ from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_later, is_of_answer, is_of_people, say_count
 from cityai.scaffold.parts_of_time import find_parts_of_time
 from cityai.scaffold.proposal import Proposal, offer
-from cityai.scaffold.split_dates import tell_other_year
+from cityai.scaffold.split_dates import tell_unjoined
 
 _LEAST_A_PERIOD: Final = 3.0
 """Events of one place in a period, on average, that make the period worth predicting."""
+_FILLED: Final = 0.6
+_ALIKE: Final = 0.9
 NO_CENTURY: Final = "do not say their century"
 _GAPS: Final = 0.02
 """Share of rows without a moment from which a column is not that of every row."""
@@ -58,7 +60,7 @@ def choose_time(look: Proposal) -> str:
         raise _ask_reading([*asked, *unsure][0], profile)
     if best is None:
         others = [f"'{c.name}' holds {c.other}" for c in columns if c.other]
-        others = [*filter(None, [tell_other_year(list(profile.columns))]), *others]
+        others = [*filter(None, [tell_unjoined(profile.frame)]), *others]
         parts = find_parts_of_time(profile.columns, by_year=True)
         if parts:
             raise profile.refuse(
@@ -76,11 +78,29 @@ def choose_time(look: Proposal) -> str:
             "read with --format, such as %d/%m/%Y",
         )
     time = wished or best.name
+    _refuse_merged(profile, time)
     others = [c.name for c in ordered if c.name != time]
     joined = profile.joined.get(time, ())
     of = f"{' and '.join(joined)} together: " if joined else ""
     look.choose("time", time, of + profile.columns[time].tell() + offer("--time", others))
     return time
+
+
+def _refuse_merged(profile: TableProfile, time: str) -> None:
+    """Refuse a column of moments that is filled in the first of several rows alone."""
+    filled = profile.frame[time].notna()
+    if filled.mean() >= _FILLED or not filled.iloc[0] or profile.is_cut:
+        return
+    # The same step from one filled row to the next, or nearly.
+    steps = pd.Series(filled[filled].index).diff().dropna()
+    if (steps == steps.mode()[0]).mean() < _ALIKE:
+        return
+    raise profile.refuse(
+        f"'{time}' is empty in {(~filled).mean():.0%} of the rows and filled in every "
+        f"{steps.mode()[0]:.0f}th, as merged cells of a spreadsheet are",
+        "a date in each row",
+        "fill each empty cell with the date above it before it is read",
+    )
 
 
 def choose_day(look: Proposal) -> tuple[str, str]:

@@ -39,6 +39,10 @@ _RATES: Final = _read(
     mediana moyenne médiane porcentaje porcentagem percentual pourcentage proporción proporção
     quote anteil durchschnitt mittelwert densidad densidade"""
 )
+_SUMS_SO_FAR: Final = _read(
+    """ytd mtd fytd cum cumul cumulative cumulated running todate acumulado acumulada cumulé
+    kumuliert"""
+)
 _LAST: Final = _read("id ids key code codes no nr num number numero número numéro")
 PARTS_OF_DATES: Final = {
     "year": _read("year yr ano año annee année jahr"),
@@ -149,6 +153,11 @@ def is_amount(name: str) -> bool:
 def is_rate(name: str) -> bool:
     """Whether a name is that of a rate, a share or a mean: never added up."""
     return not _RATES.isdisjoint(_split(name))
+
+
+def is_so_far(name: str) -> bool:
+    """Whether a name is that of a running total, such as the sum of the year to date."""
+    return not _SUMS_SO_FAR.isdisjoint(_split(name))
 
 
 def is_code(name: str) -> bool:

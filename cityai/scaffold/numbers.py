@@ -17,7 +17,9 @@ _HIDDEN: Final = re.compile(
     r"|(fewer|less) than \w+|menos de \d+|moins de \d+|unter \d+",
     re.IGNORECASE,
 )
-_SIGNS: Final = r"R\$|US\$|CA\$|C\$|A\$|MX\$|[$€£¥]|USD|EUR|GBP|CAD|BRL|MXN|CHF|kr|tons|t|kg|lbs|%"
+_SIGNS: Final = (
+    r"R\$|US\$|CA\$|C\$|A\$|MX\$|[$€£¥₹]|USD|EUR|GBP|CAD|BRL|MXN|CHF|INR|kr|tons|t|kg|lbs|%"
+)
 _BESIDE: Final = re.compile(
     rf"^[+-]?({_SIGNS})\s*(?=[\d.,+-])|(?<=[\d.,])\s*({_SIGNS})$", re.IGNORECASE
 )

@@ -20,6 +20,8 @@ _FEW_SECOND: Final = 0.15
 """Share of places and periods with a second row, up to which it is the exception."""
 _LEAST_REPEATED: Final = 20
 """Rows that follow one another as they did before, from which on that is hardly by chance."""
+_MOST_STEPS: Final = 5
+_MORE: Final = 1.05
 _STEPS: Final = 15
 """Usual distances between rows of a place, after which it is silent by more than chance."""
 _QUARTER: Final = 92
@@ -101,18 +103,30 @@ def tell_repeats(profile: TableProfile, key: Sequence[str]) -> str:
         return ""
     rows = pd.Series(profile.frame.groupby(list(profile.frame), dropna=False, sort=False).ngroup())
     number = pd.Series(range(len(rows)))
-    back = number - number.groupby(rows.to_numpy()).shift()
-    follows = back.notna() & (back == back.shift()) & (rows != rows.shift()).to_numpy()
-    runs = follows.groupby((~follows).cumsum()).sum()
-    longest = int(runs.max()) + 1 if len(runs) else 0
+    places = number.groupby(rows.to_numpy())
+    # The first of the rows that are alike and the first of their copies lie as far apart as the
+    # export and what was appended.
+    half = places.cumcount() == places.transform("size") / 2
+    back = pd.concat([number - places.shift(), (number - places.transform("first"))[half]])
+    far = back[back > 0].value_counts().head(_MOST_STEPS).index
+    longest = max((_find_run(rows, int(step)) for step in far), default=0)
     if longest < _LEAST_REPEATED:
         return ""
     names = ",".join(str(name) for name in profile.frame)
+    again = int(rows.duplicated().sum())
+    others = ", of single events that are alike too" if again > _MORE * longest else ""
     return (
-        f"whether {int(back.notna().sum()):,} rows count that are the same as an earlier one in "
-        f"every column, {longest:,} of them one after the other as before, as in an export that "
-        f"was appended twice: they are counted; --key '{names}' counts one of each"
+        f"whether {again:,} rows count that are the same as an earlier one in every column, "
+        f"{longest:,} of them one after the other as before, as in an export that was appended "
+        f"twice: they are counted; --key '{names}' counts one of each{others}"
     )
+
+
+def _find_run(rows: pd.Series, step: int) -> int:
+    """Count the most rows in a row that are those of so many rows before, and not all alike."""
+    is_same = (rows == rows.shift(step)).to_numpy()
+    follows = pd.Series(is_same & (rows != rows.shift()).to_numpy())
+    return int(follows.groupby((~pd.Series(is_same)).cumsum().to_numpy()).sum().max())
 
 
 def list_alike(profile: TableProfile, grain: Grain) -> str:

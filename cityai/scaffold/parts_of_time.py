@@ -7,21 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cityai.data.written_dates import MONTH_NAMES, drop_accents
+from cityai.data.written_dates import MONTH_NAMES, WEEKDAY_NAMES, drop_accents
 
 MONTH_OF_YEAR: Final = "month of the year"
-_WEEKDAYS: Final = (
-    "mon tue wed thu fri sat sun",
-    "monday tuesday wednesday thursday friday saturday sunday",
-    "lun mar mié jue vie sáb dom",
-    "lunes martes miércoles jueves viernes sábado domingo",
-    "seg ter qua qui sex sáb dom",
-    "segunda terça quarta quinta sexta sábado domingo",
-    "lun mar mer jeu ven sam dim",
-    "lundi mardi mercredi jeudi vendredi samedi dimanche",
-    "mo di mi do fr sa so",
-    "montag dienstag mittwoch donnerstag freitag samstag sonntag",
-)
 _NUMBERED: Final = (
     ("hour of the day", range(24), r"(?:h|hr|hour|hora|heure|stunde)?", r"(?::?00|h|hr|hs|uhr)?"),
     ("hour of the day", range(1, 25), r"(?:h|hr|hour|hora|heure|stunde)", r""),
@@ -56,7 +44,7 @@ def find_parts_of_time(names: Iterable[str], *, by_year: bool) -> PartsOfTime | 
         Whether rows are dated by their year alone, so that columns 1 to 12 are its months.
     """
     listed = list(names)
-    for lists, what in ((MONTH_NAMES, MONTH_OF_YEAR), (_WEEKDAYS, "day of the week")):
+    for lists, what in ((MONTH_NAMES, MONTH_OF_YEAR), (WEEKDAY_NAMES, "day of the week")):
         for words in lists:
             named = {_fold(word): "" for word in words.split()}
             for name in listed:

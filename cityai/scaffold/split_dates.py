@@ -9,7 +9,7 @@ import pandas as pd
 
 from cityai.data.written_dates import MONTH
 from cityai.errors import DataError
-from cityai.scaffold.names import find_part_of_date
+from cityai.scaffold.names import find_part_of_date, say_count
 
 _CELLS: Final = {
     "year": r"(?:19|20)\d{2}",
@@ -58,16 +58,28 @@ def find_split_date(cells: pd.DataFrame) -> tuple[str, ...]:
     return (found["year"], found["week"]) if "week" in found else ()
 
 
-def tell_other_year(names: Sequence[str]) -> str:
-    """Say why a fiscal year beside a month is no date; empty where there is none."""
-    years = [n for n in names if find_part_of_date(n) == "year" and _is_of_other_year(n)]
-    parts = [n for n in names if find_part_of_date(n) in ("month", "week")]
+def tell_unjoined(cells: pd.DataFrame) -> str:
+    """Say why parts of a date beside one another are no date; empty where there are none."""
+    names = list(map(str, cells))
+    years = [name for name in names if find_part_of_date(name) == "year"]
+    parts = [name for name in names if find_part_of_date(name) in ("month", "week")]
     if not years or not parts:
         return ""
-    return (
-        f"'{parts[0]}' beside '{years[0]}' is a part of a year that does not begin in January; "
-        "write the calendar's year and month as 2025-03"
-    )
+    if _is_of_other_year(years[0]):
+        return (
+            f"'{parts[0]}' beside '{years[0]}' is a part of a year that does not begin in January; "
+            "write the calendar's year and month as 2025-03"
+        )
+    for name in (years[0], parts[0]):
+        part = find_part_of_date(name)
+        cell = cells[name].dropna().astype("str").str.replace(_WHOLE, r"\1", regex=True)
+        odd = cell[~cell.str.fullmatch(_CELLS[part], case=False)]
+        if 0 < len(odd) < len(cell) / 2:
+            return (
+                f"'{name}' holds {str(odd.iloc[0])[:20]!r} in {say_count(len(odd), 'row')}, which "
+                f"is no {part}, as where sums stand among their parts; take them out"
+            )
+    return ""
 
 
 def join_cells(cells: pd.DataFrame, names: Sequence[str]) -> pd.Series:

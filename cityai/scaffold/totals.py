@@ -65,8 +65,8 @@ def find_totals(
             [*others, column], sort=False
         )["y"]
         wide = named.sum(min_count=1).unstack(column)
-        whole = find_whole(wide, lambda name: is_total(str(name)))
-        sums = {} if whole is None else {str(whole): [n for n in wide.columns if n != whole]}
+        whole = find_whole(wide, is_total)
+        sums = {} if whole is None else {whole: [n for n in wide.columns if n != whole]}
         # Where nothing is written nothing came; what is written and unknown is unknown.
         absent = named.size().unstack(column).isna()
         sums |= find_sums(wide.where(~absent, 0.0).drop(columns=list(sums)))

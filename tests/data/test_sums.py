@@ -124,4 +124,4 @@ def test_a_check_says_what_a_first_look_says(make_project):
     running = find(make_project, wide.groupby(year).cumsum())
     assert running.keys() == {"quality.running_total"}
     assert running["quality.running_total"].status is Status.NOT_ENOUGH
-    assert "fall where a year begins" in running["quality.running_total"].reason
+    assert "fall only where a year begins" in running["quality.running_total"].reason

@@ -301,3 +301,39 @@ def test_rows_that_come_twice_are_told_with_what_counts_one_of_each(tmp_path):
         look_at_table(path)
     once = look_at_table(path, Overrides(amount="tons", key="month,district,tons"))
     assert once.spec["data"]["key"] == ["month", "district", "tons"]
+
+
+def test_a_copy_of_an_export_is_told_among_events_that_are_alike(tmp_path):
+    days = pd.date_range("2023-01-01", periods=400).astype(str)
+    once = pd.DataFrame({"opened": np.sort(np.repeat(days, 6)), "ward": list("AABBCC") * 400})
+    assert "appended twice" not in look_at_table(write(tmp_path, once)).tell()
+    told = look_at_table(write(tmp_path, pd.concat([once, once]))).tell()
+    assert "whether 3,600 rows count" in told
+    assert "of single events that are alike too" in told
+
+
+def test_the_year_to_date_is_not_chosen_beside_the_month(tmp_path):
+    table = monthly(total=TONS)
+    table["ytd_total"] = table.groupby(["district", table["month"].str[:4]])["total"].cumsum()
+    proposal = look_at_table(write(tmp_path, table))
+    assert (proposal.spec["question"]["value"], total(proposal)) == (
+        "total",
+        f"{TONS.sum():,} total",
+    )
+
+
+def test_cells_that_were_merged_are_told(tmp_path):
+    table = monthly(tons=TONS)
+    table.loc[table.index % len(PLACES) > 0, "month"] = None
+    with pytest.raises(DataError, match="filled in every 4th, as merged cells") as refused:
+        look_at_table(write(tmp_path, table))
+    assert "fill each empty cell with the date above it" in str(refused.value)
+
+
+@pytest.mark.parametrize(("odd", "said"), [(13, "'13' in 28 rows, which is no month"), (5, "")])
+def test_a_thirteenth_month_is_told(tmp_path, odd, said):
+    days = pd.Series(pd.to_datetime([day for day, _ in CELLS]))
+    table = monthly(tons=TONS).assign(year=days.dt.year, month=days.dt.month)
+    sums = table.groupby(["year", "district"], as_index=False)["tons"].sum().assign(month=odd)
+    with pytest.raises(DataError, match=said or "more than one row|repeat"):
+        look_at_table(write(tmp_path, pd.concat([table, sums])))

@@ -89,10 +89,11 @@ def test_numbers_are_read_as_written_or_asked(numbers, decimal, thousands, digit
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("2024-Q1", "quarters"), ("Q3 2024", "quarters"), ("2024", "years"), ("W07", "weeks"),
-     ("Jan", "without a year"), ("15 gennaio 2024", "a language that is not read"),
+    [("2024-Q1", "quarters"), ("Q3 2024", "quarters"), ("2024", "years"), ("KW 7", "weeks"),
+     ("W07", ""), ("Jan", "without a year"), ("15 gennaio 2024", "a language that is not read"),
      ("01.01.-31.01.2023", "from a day to a day"), ("2023-01-01 to 2023-01-31", "a day to a day"),
-     ("Sul", "")],
+     ("lundi 3 janvier 2022", "name of a weekday"), ("1st May 2023", "days with an ending"),
+     ("May 1st, 2023", "days with an ending"), ("Sul", "")],
 )  # fmt: skip
 def test_texts_of_time_that_are_no_dates_are_named(text, said):
     assert said in name_other(pd.Series([text]), ONE)

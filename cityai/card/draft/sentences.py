@@ -283,8 +283,14 @@ def describe_scope(spec: BaseProjectSpec) -> tuple[str, ...]:
         said.append(
             say("An amount that its owner hides counts as unknown, and so does a sum with one.")
         )
-    if data.unpivot:
+    if data.unpivot and data.unpivot.into in spec.question.entity.columns:
         said.append(say("One column per entity was turned into one row per entity."))
+    elif data.unpivot:
+        said.append(say("One column per period was turned into one row per period."))
+    for name, parts in data.source.joined.items():
+        said.append(
+            say("{parts} are read together, as {name}.", parts=join(", ", parts), name=name)
+        )
     if data.key:
         said.append(say("A row that repeats {key} is refused.", key=join(", ", data.key)))
     said.append(say("A row that breaks the declared contract of a column is refused and counted."))
