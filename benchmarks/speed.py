@@ -350,15 +350,21 @@ def run_features(folder: Path, size: str) -> Figures:
     return found
 
 
-def run_share(folder: Path, size: str) -> Figures:
-    """A whole run, its imports made before: fit and predict, and all that is neither."""
+def _load(found: Figures) -> None:
+    """Load what a run loads, as a command does: it is not looked through for cycles later."""
+    from cityai.cli.console import loading
     from cityai.cli.main import FEW_COLLECTIONS
 
-    found: Figures = {}
-    gc.set_threshold(*FEW_COLLECTIONS)  # as a command does
-    with measured(found, "imports"):
+    gc.set_threshold(*FEW_COLLECTIONS)
+    with measured(found, "imports"), loading():
         for name in IMPORTS.split(", "):
             importlib.import_module(name)
+
+
+def run_share(folder: Path, size: str) -> Figures:
+    """A whole run, its imports made before: fit and predict, and all that is neither."""
+    found: Figures = {}
+    _load(found)
     project = write_workspace(folder, "panel", PANEL)
     write_panel(folder, int(size) // WEEKS)
     from cityai.pipeline.run import run_project
@@ -421,13 +427,8 @@ def run_audited(folder: Path, size: str) -> Figures:
     write_workspace(folder, "panel", PANEL)
     pd.DataFrame(frame).to_parquet(folder / "scores.parquet")
     (folder / "audit.yaml").write_text(AUDITED)
-    from cityai.cli.main import FEW_COLLECTIONS
-
     found: Figures = {}
-    gc.set_threshold(*FEW_COLLECTIONS)  # as a command does
-    with measured(found, "imports"):
-        for name in IMPORTS.split(", "):
-            importlib.import_module(name)
+    _load(found)
     from cityai.config.load_audit import load_audit
     from cityai.pipeline.external_audit import audit_given
 

@@ -8,8 +8,9 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from typing import Any, Final
 
 from cityai.errors import CityaiError, TrackingError
@@ -114,23 +115,27 @@ def keep_quiet() -> Iterator[None]:
 
 
 @contextmanager
-def trust_requirements() -> Iterator[None]:
+def stand_in(module: str, name: str, other: Callable[..., Any]) -> Iterator[None]:
+    """Let another function stand in for one of MLflow's; a version without it is left as it is."""
+    found = import_module(module)
+    kept = getattr(found, name, None)
+    if kept is None:
+        yield
+        return
+    setattr(found, name, other)
+    try:
+        yield
+    finally:
+        setattr(found, name, kept)
+
+
+def trust_requirements() -> AbstractContextManager[None]:
     """Hold back MLflow's look at every installed file, for a warning about other versions.
 
     It costs as much as all else that is logged; what we name are the installed versions.
     """
-    from mlflow.utils import environment
-
     name = "warn_dependency_requirement_mismatches"
-    kept = getattr(environment, name, None)
-    if kept is None:  # of another version of MLflow
-        yield
-        return
-    setattr(environment, name, lambda requirements: None)
-    try:
-        yield
-    finally:
-        setattr(environment, name, kept)
+    return stand_in("mlflow.utils.environment", name, lambda requirements: None)
 
 
 @contextmanager

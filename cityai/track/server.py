@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from cityai.errors import TrackingError
 from cityai.store.files import FILE_MODE, PRIVATE, guard_files, hold_lock, make_folder
-from cityai.track.door import call_mlflow, import_mlflow
-from cityai.track.new_store import write_tables
+from cityai.track.door import call_mlflow, import_mlflow, keep_quiet
+from cityai.track.new_store import trust_tables, write_tables
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 REGISTRY = "MLFLOW_REGISTRY_URI"
@@ -129,6 +129,8 @@ def connect_tracking(state: Path) -> Tracking:
         hold_lock(
             database.parent, database.stem, doing="creating the store", seconds=CREATE_SECONDS
         ),
+        keep_quiet(),
+        trust_tables(),
     ):
         _prepare_database(database)
         tracking = _open_client(uri, where, artifacts)

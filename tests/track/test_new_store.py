@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cityai.errors import TrackingError
 from cityai.track import new_store, server
 from cityai.track.new_store import TABLES, migrate_tables, write_tables
 from cityai.track.server import connect_tracking
@@ -41,6 +42,27 @@ def test_another_version_of_mlflow_migrates_by_itself(
     assert dump(tmp_path / server.DATABASE) == ["BEGIN TRANSACTION;", "COMMIT;"]
     tracking = connect_tracking(tmp_path)
     assert [e.name for e in tracking.client.search_experiments()] == ["Default"]
+
+
+def test_the_last_migration_is_the_one_that_mlflow_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.store.db import utils
+
+    last = utils._get_latest_schema_revision()
+    monkeypatch.setattr(utils, "_get_latest_schema_revision", lambda: "searched")
+    with new_store.trust_tables():
+        assert utils._get_latest_schema_revision() == last
+    assert utils._get_latest_schema_revision() == "searched"
+    monkeypatch.setattr(new_store, "name_version", lambda: "-- MLflow 99")
+    with new_store.trust_tables():
+        assert utils._get_latest_schema_revision() == "searched"
+
+
+def test_a_store_of_another_version_is_not_written_to(tmp_path: Path) -> None:
+    server._prepare_database(tmp_path / server.DATABASE)
+    with closing(sqlite3.connect(tmp_path / server.DATABASE)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'older'")
+    with pytest.raises(TrackingError, match="out-of-date"):
+        connect_tracking(tmp_path)
 
 
 def test_a_store_that_holds_something_is_left_alone(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ class _Paths:
     node : numpy.ndarray
         Shape (k,), where each leads.
     code : numpy.ndarray
-        Shape (k, n), a bit for each feature asked, set where a row keeps to the path.
+        Shape (k, n), a bit for each feature asked, set where a row leaves the path.
     feature, share : numpy.ndarray
         Shape (k, d): features in the order in which they are asked, and the shares z of training
         rows that keep to the path.
@@ -185,27 +185,32 @@ class _Paths:
         if asked.max() > MOST_ASKED:
             return None
         features[np.arange(k), place] = feature
-        bit = (1 << place).astype(np.int32)[:, None]
-        code, here = self.code | np.where(again[:, None], 0, bit), left[self.node]
+        bit, codes = (1 << place).astype(np.int32)[:, None], np.tile(self.code, (2, 1))
+        stray = np.multiply(left[self.node], bit)  # those that go left leave the way to the right
+        codes[k:] |= stray
+        codes[:k] |= np.subtract(bit, stray, out=stray)
         child = np.append(forest.left[self.node], forest.right[self.node])
         shares = np.vstack([shares, shares])
         kept = forest.count[child] / np.tile(forest.count[self.node], 2)
         shares[np.arange(2 * k), np.tile(place, 2)] *= kept
-        codes = np.vstack([code & ~(bit * ~here), code & ~(bit * here)])
         return _Paths(child, codes, np.vstack([features, features]), shares, np.tile(asked, 2))
 
 
 def _add_parts(values: FloatArray, forest: _Forest, paths: _Paths) -> None:
     """Add the parts of some leaves, whose paths ask for equally many features, to (n, F) values."""
-    leaf, pattern, number = _list_patterns(paths.code, paths.feature.shape[1])
+    from scipy.sparse import csr_array
+
+    (rows, columns), (leaves, asked) = values.shape, paths.feature.shape
+    leaf, pattern, number = _list_patterns(paths.code, asked)
     parts = _weigh(pattern, np.ascontiguousarray(paths.share[leaf].T))
     parts *= forest.value[paths.node - len(forest.feature)][leaf]
-    order = np.argsort(paths.feature, axis=None, kind="stable")
-    features, first = np.unique(paths.feature.ravel()[order], return_index=True)
-    for feature, chosen in zip(features, np.split(order, first[1:]), strict=True):
-        at, place = np.divmod(chosen, paths.feature.shape[1])
-        found = parts.take(number[at] + (place * len(leaf))[:, None])
-        values[:, feature] += found.sum(axis=0)
+    found = np.empty((asked, leaves, rows))
+    for own, of_rows in zip(parts, found, strict=True):
+        own.take(number, out=of_rows, mode="clip")  # without a look at each number
+    at, place = np.divmod(np.argsort(paths.feature, axis=None, kind="stable"), asked)
+    ends = np.cumsum(np.bincount(paths.feature.ravel(), minlength=columns))
+    added = csr_array((np.ones(len(at)), place * leaves + at, np.append(0, ends)))
+    values += (added @ found.reshape(-1, rows)).T
 
 
 def _walk(forest: _Forest, matrix: FloatArray) -> list[_Paths] | None:
@@ -262,7 +267,7 @@ def _list_patterns(code: Codes, asked: int) -> tuple[Integers, Integers, Integer
 def _weigh(pattern: Integers, share: FloatArray) -> FloatArray:
     """Return the Shapley values of a leaf of value 1, shape (d, patterns) as `share`."""
     asked = len(share)
-    away = ((pattern >> np.arange(asked)[:, None]) & 1) - share
+    away = (~pattern >> np.arange(asked)[:, None] & 1) - share
     total = np.zeros_like(share)
     for point, weight in _list_points((asked + 1) // 2):
         factor = share + point * away
