@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,8 +93,9 @@ def few_trees() -> Iterator[None]:
 
 
 LONGEST = (
-    "test_templates.py", "test_faults.py", "test_own_models_run.py", "test_own_models.py",
-    "test_kills.py", "test_browser.py", "test_worked_example.py", "test_worked_trial.py",
+    "test_connections.py", "test_templates.py", "test_faults.py", "test_own_models_run.py",
+    "test_own_models.py", "test_kills.py", "test_browser.py", "test_worked_example.py",
+    "test_worked_trial.py",
     "test_evaluate.py", "test_card_published.py", "test_end_to_end.py", "test_mitigate.py",
     "test_deploy.py", "test_alive.py", "test_desk_browser.py", "test_project.py", "test_docs.py",
     "test_shared_server.py", "test_brief.py", "test_truncation.py",
@@ -140,6 +142,28 @@ LONG = (
     "test_verify_audit.py",
 )  # fmt: skip
 """Files that stand on whole runs, closed processes or every card: half a minute of a core each."""
+
+
+TOGETHER = {
+    "cities": ("test_predict.py", "test_approved.py", "test_explore.py", "test_ranked_card.py"),
+    "evaluation": ("test_evaluate.py", "test_discontinuity.py"),
+    "servers": ("test_connections.py", "test_spark.py", "test_engines.py", "test_arrivals.py",
+                "test_conformance.py"),
+}  # fmt: skip
+"""Files that stand on one run, or on one server: one worker has them all, and begins it once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand a worker whole files, and files that stand on the same together."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return next((n for n, files in TOGETHER.items() if Path(file).name in files), file)
+
+    return Together(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
