@@ -97,21 +97,22 @@ def show_permuted(count: int = 1000) -> None:
 
 def show_cities(count: int = 3000) -> None:
     """Cities with a planted effect: what their designs promised, and what came of it."""
-    from cityai.impact import power
+    from cityai.impact.replays import PlaceboLottery
+    from cityai.impact.wedge_replays import PlaceboWedge
     from tests.impact import test_power as city
 
     rng = np.random.default_rng(1)
     past, law = city.draw_outcomes(52, rng), city.make_law(52, rng)
-    placebo = power.placebo_lottery(past, law, city.EFFECT, city.WEEKS, draws=4000)
+    lottery = PlaceboLottery.draw(past, law, city.WEEKS).power(city.EFFECT, 0.95)
     effects = city.simulate_city(count, city.EFFECT, 0)
     held = np.mean([e.low <= city.EFFECT <= e.high for e in effects])
     told = np.mean([e.high < 0 for e in effects])
     print(
-        f"lottery: promised {power.compute_power(placebo):.1%}, came {told:.1%}; "
+        f"lottery: promised {lottery:.1%}, came {told:.1%}; "
         f"intervals held the truth in {held:.1%} of {count:,}"
     )
     panel = city.draw_places(104, np.random.default_rng(0))
-    wedge = power.placebo_wedge(panel, city.STARTS, city.PERIODS, draws=4000).put(0.7)
+    wedge = PlaceboWedge.draw(panel, city.STARTS, city.PERIODS).power(0.7, 0.95)
     unit, period = (x.ravel() for x in np.indices((city.PLACES, city.PERIODS)))
     found = []
     for seed in range(count):
@@ -122,7 +123,7 @@ def show_cities(count: int = 3000) -> None:
     held = np.mean([e.low <= 0.7 <= e.high for e in found])
     told = np.mean([e.low > 0 for e in found])
     print(
-        f"stepped wedge: promised {power.compute_power(wedge):.1%}, came {told:.1%}; "
+        f"stepped wedge: promised {wedge:.1%}, came {told:.1%}; "
         f"intervals held the truth in {held:.1%} of {count:,}"
     )
 

@@ -30,7 +30,7 @@ def list_narrow_places(
     Parameters
     ----------
     lines, hidden, secret, least
-        As for `_find_narrow`.
+        As for `find_narrow`.
     parts : numpy.ndarray
         (P, F, E) parts of the amounts.
     places : iterable of numpy.ndarray
@@ -47,7 +47,7 @@ def list_narrow_places(
         return some
     atoms = parts.reshape(len(parts), -1)
     some = some[~find_exchanged(lines, parts, some, least)]
-    return some[_find_narrow(lines, atoms, hidden, secret, some, least)]
+    return some[find_narrow(lines, atoms, hidden, secret, some, least)]
 
 
 def find_exchanged(lines: Sparse, parts: np.ndarray, cells: Sparse, least: float) -> np.ndarray:
@@ -74,7 +74,7 @@ def find_exchanged(lines: Sparse, parts: np.ndarray, cells: Sparse, least: float
     return (place >= 0) & (down & up)[place]
 
 
-def _find_narrow(
+def find_narrow(
     lines: Sparse,
     amounts: np.ndarray,
     hidden: np.ndarray,

@@ -72,7 +72,9 @@ def join_small(
     return moved, apart, largest
 
 
-def hide_cells(amounts: np.ndarray, small: np.ndarray, least: float) -> np.ndarray:
+def hide_cells(
+    amounts: np.ndarray, small: np.ndarray, least: float, *, solve: bool = True
+) -> np.ndarray:
     """Extend the hidden cells of a table whose totals are known.
 
     Parameters
@@ -83,6 +85,8 @@ def hide_cells(amounts: np.ndarray, small: np.ndarray, least: float) -> np.ndarr
         Same shape, bool: cells that may not be shown.
     least : float
         The policy's threshold.
+    solve : bool
+        Whether a table of two dimensions is solved for here; not where it is with others.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def hide_cells(amounts: np.ndarray, small: np.ndarray, least: float) -> np.ndarr
             _hide_in_line(amounts[row], hidden[row], least)
         for column in range(amounts.shape[1]):
             _hide_in_line(amounts[:, column], hidden[:, column], least)
-    if hidden.any() and _find_narrowest(amounts, hidden) < least:
+    if solve and hidden.any() and _find_narrowest(amounts, hidden) < least:
         hidden[:] = True
     return hidden
 

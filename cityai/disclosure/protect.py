@@ -10,13 +10,16 @@ import pandas as pd
 from scipy.sparse import csr_array, kron, vstack
 
 from cityai.columns import ENTITY, EVERYWHERE
-from cityai.disclosure.cells_between import list_narrow_places
+from cityai.disclosure.cells_between import find_narrow, list_narrow_places
 from cityai.disclosure.complementary_suppression import measure_work, protect_release
 from cityai.disclosure.line_pools import Sparse
 from cityai.disclosure.primary_suppression import count_behind, hide_cells, is_few
+from cityai.disclosure.small_whole import hide_slices
 from cityai.inference.ratio_influence import weigh_cells
 from cityai.records.audit_data import AuditData, GroupTable
 
+DECISIONS = ("tp", "fn", "fp", "tn")
+"""Sums of people found, missed, wrongly selected, and rightly passed over."""
 BY_FOLD = " by fold"
 PLACE = "place: "
 MOST_FOLD_WORK = 400_000
@@ -131,7 +134,49 @@ def protect_views(
         return safe
     for name in (facts.amount, *facts.events):
         safe = _protect_amount(safe, facts, _split_amount(facts, name), places)
+    safe = _protect_decisions(safe, facts, places)
     return safe if safe.told else safe.say_no_reasons()
+
+
+def _protect_decisions(
+    safe: Protection, facts: AuditData, places: Mapping[str, np.ndarray]
+) -> Protection:
+    """Show no dimension by fold of which all tables together tell how few were found, or wrongly.
+
+    Each dimension hides by itself what would tell it of its own (`_find_small_folds`).
+    """
+    for at in _find_decisions(facts):
+        amount = facts.fold_cells.values[..., at]
+        while len(gone := _find_told(safe, amount, places, facts.least)):
+            shown = {d: marks for d, marks in safe.folds.items() if not marks.all()}
+            gone = gone & {*shown} or {*shown} - {EVERYWHERE}
+            if not gone:
+                break
+            folds = {d: marks | (d in gone) for d, marks in safe.folds.items()}
+            safe = replace(safe, folds=folds)
+    return safe
+
+
+def _find_told(
+    safe: Protection, amount: np.ndarray, places: Mapping[str, np.ndarray], least: float
+) -> set[str]:
+    """Find the dimensions that have a small count by fold which is not seen to be left open."""
+    release = _list_lines(safe, amount, places, least, by_fold=True)
+    by_fold = np.array([table.endswith(BY_FOLD) for table, _ in release.names])
+    few = np.asarray(is_few(release.lines @ amount.ravel(), least))
+    # What is small of a whole group is said in ranges, if at all.
+    hidden, small = release.hidden | (few & ~by_fold), few & by_fold
+    told = small.copy()
+    if small.any() and measure_work(release.lines, hidden, small) <= MOST_FOLD_WORK:
+        known = release.lines, amount.reshape(1, -1), hidden, np.zeros_like(hidden)
+        told[small] = find_narrow(*known, release.lines[small], least)
+    return {release.names[i][0].removesuffix(BY_FOLD) for i in np.flatnonzero(told)}
+
+
+def _find_decisions(facts: AuditData) -> list[int]:
+    """Find where the sums of people by decision and outcome are; nothing of amounts."""
+    names = facts.fold_cells.names
+    return [names.index(n) for n in DECISIONS if n in names] if facts.events else []
 
 
 def _split_amount(facts: AuditData, name: str) -> np.ndarray:
@@ -201,6 +246,8 @@ def _find_small_folds(view: GroupTable, facts: AuditData) -> np.ndarray:
         held = weigh_cells(cells.values[..., [cells.names.index(name)]], view.weights)[..., 0]
         few = (held < facts.least) if name == facts.amount else is_few(held, facts.least)
         small |= few & (n > 0)
+    if at := _find_decisions(facts):
+        small = hide_slices(weigh_cells(cells.values[..., at], view.weights), facts.least, small)
     return small | view.apart.any(axis=0)
 
 

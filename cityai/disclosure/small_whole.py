@@ -148,29 +148,33 @@ def _count(counts: Floats, kind: Iterable[str]) -> float:
     return float(counts @ mark_kinds(*kind))
 
 
-def hide_slices(counts: Floats, least: float) -> np.ndarray:
-    """Choose the slices of a whole whose figures are not said, (S,) bool.
+def hide_slices(counts: Floats, least: float, hidden: np.ndarray | None = None) -> np.ndarray:
+    """Choose the slices of a whole whose figures are not said, (S,) bool, or (S, G).
 
     Parameters
     ----------
     counts : numpy.ndarray
-        (S, C) people of each kind in each slice.
+        (S, C) people of each kind in each slice; (S, G, C) of each slice and group.
     least : float
         The policy's threshold.
+    hidden : numpy.ndarray, optional
+        Slices that are not said for another reason.
 
     Returns
     -------
     numpy.ndarray
-        Those with a small count, and those that would give it away beside the whole.
+        Those with a small count, and those that would give it away beside the whole; of groups,
+        beside each group's and each slice's whole. What several tables tell is solved for where
+        they are together (`protect_views`).
     """
-    hidden = np.asarray(is_few(counts, least).any(axis=1))
+    found = np.asarray(is_few(counts, least).any(axis=-1)) | (False if hidden is None else hidden)
     before = -1
-    while hidden.sum() != before:
-        before = int(hidden.sum())
-        for column in counts.T:
-            if column[hidden].any():
-                hidden = hide_cells(column, hidden, least)
-    return hidden
+    while found.sum() != before:
+        before = int(found.sum())
+        for column in np.moveaxis(counts, -1, 0):
+            if column[found].any():
+                found = hide_cells(column, found, least, solve=False)
+    return found
 
 
 def leaves_open(own: Range, other: Range, gap: Range, least: float) -> bool:

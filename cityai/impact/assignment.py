@@ -207,13 +207,16 @@ def _randomization_p(reference: Reference, tau: float = 0.0) -> tuple[float, flo
     """Randomisation p values that the effect is below `tau`, and above it."""
     drawn = reference.studentize(tau)
     seen = (reference.estimate - tau) / reference.standard_error
-    room = 1e-9 * max(1.0, abs(seen))
-    known = drawn[np.isfinite(drawn)]
-    low, high = int((known <= seen + room).sum()), int((known >= seen - room).sum())
-    lost = len(drawn) - len(known)
-    # A redraw that tells nothing counts against both.
+    low, high = (int(count_beyond(side * drawn, np.array(side * seen))) for side in (-1, 1))
     size = len(drawn) + 1
-    return (low + lost + 1) / size, (high + lost + 1) / size
+    return (low + 1) / size, (high + 1) / size
+
+
+def count_beyond(drawn: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Count (...) redraws, of (..., n), as high as was seen or higher, or that tell nothing."""
+    room = seen - 1e-9 * np.maximum(1.0, np.abs(seen))
+    beyond: np.ndarray = ((drawn >= room[..., None]) | ~np.isfinite(drawn)).sum(axis=-1)
+    return beyond
 
 
 def randomize_effect(effect: Effect, reference: Reference | None, draws: int = DRAWS) -> Effect:

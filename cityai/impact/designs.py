@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
+from cityai.config.evaluation import Design
 from cityai.impact.discontinuity import measure_distance, regression_discontinuity
 from cityai.impact.lots import ARMS
 from cityai.impact.options import (
@@ -19,14 +22,14 @@ from cityai.impact.options import (
     simulate_estimates,
 )
 from cityai.impact.past_lists import Past, drop_again, list_firsts, make_places
-from cityai.impact.place_designs import compare_places
-from cityai.impact.power import inject_effect, placebo_lottery, price_lottery, price_probe
+from cityai.impact.place_designs import PROMISES
+from cityai.impact.power import price_lottery, price_probe
 from cityai.impact.records import Law
+from cityai.impact.replays import REPLAYS, PlaceboLottery, find_room, inject_effect
+from cityai.progress import counting
 
 STRETCHES: Final = 12
 """Stretches of the past, as long as the evaluation, that a discontinuity is tried on."""
-FEW: Final = 10
-"""Served by lot with the rarer answer, below which the power told is known to be too high."""
 LOCAL_RATE: Final = 0.4
 """Power of the rows with which the error at a cut-off shrinks, since its bandwidth does too."""
 
@@ -39,7 +42,7 @@ def compare_designs(
     edge: tuple[int, int],
     probe: float = 0.03,
     confidence: float = 0.95,
-    draws: int = 2000,
+    replays: int = REPLAYS,
 ) -> tuple[Option, ...]:
     """Compare the designs on the city's own past, of lists and of the areas on them.
 
@@ -57,8 +60,8 @@ def compare_designs(
         Share of those not served that would be visited by chance.
     confidence : float
         Of its intervals.
-    draws : int
-        Placebo assignments.
+    replays : int
+        Evaluations replayed, of each design.
     """
     known = np.isfinite(past.outcome)
     kept = replace(
@@ -72,16 +75,18 @@ def compare_designs(
     )
     lost = int((~known).sum())
     told = f"{lost:,} of {len(known):,} past cases without an outcome left out. " * bool(lost)
-    rules = Rules(smallest, weeks, confidence, draws, told)
-    places = compare_places(make_places(kept), rules)
-    wedge, rest = places[:1], places[1:]
-    return (
-        _try_lottery(kept, edge, rules),
-        _try_probe(kept, probe, told),
-        *wedge,
-        _try_discontinuity(kept, rules),
-        *rest,
-    )
+    share = math.isfinite(find_room(kept.outcome, smallest))
+    rules = Rules(smallest, weeks, confidence, replays, told, share)
+    places = make_places(kept)
+    of_places = {name: partial(promise, places, rules) for name, promise in PROMISES.items()}
+    tries: dict[Design, Callable[[], Option]] = {
+        "lottery": lambda: _try_lottery(kept, edge, rules),
+        "probe": lambda: _try_probe(kept, probe, told),
+        "stepped wedge": of_places["stepped wedge"],
+        "discontinuity": lambda: _try_discontinuity(kept, rules),
+        **of_places,
+    }
+    return tuple(attempt() for attempt in counting(tuple(tries.values())))
 
 
 def _try_lottery(past: Past, edge: tuple[int, int], rules: Rules) -> Option:
@@ -115,31 +120,15 @@ def _try_lottery(past: Past, edge: tuple[int, int], rules: Rules) -> Option:
     )
     y = past.outcome[rows]
     # Lists on which nothing is left to chance tell nothing, but take their time.
-    drawn = max(round(periods * count / lists), 1)
-    placebo = placebo_lottery(y, law, rules.smallest, drawn, draws=rules.draws)
-    price = price_lottery(y, block, by_rank[rows]) * count / lists / past.weeks
-    by_week = replace(placebo, periods=periods * past.weeks)
-    treated = y[by_rank[rows]]
-    rules = replace(rules, told=rules.told + _tell_few(treated, rules.smallest, drawn / count))
-    return rules.promise("lottery", by_week, rules.weeks, price)
-
-
-def _tell_few(treated: np.ndarray, effect: float, times: float) -> str:
-    """Tell that hardly anybody served would have the rarer answer: power is then overstated.
-
-    The analysis draws assignments again, and its interval is lopsided there; the promise is made by
-    Student's t, which is not.
-    """
-    if not np.isin(treated, (0.0, 1.0)).all():
-        return ""
-    rate = float(np.clip(treated.mean() + effect, 0, 1))
-    few = min(rate, 1 - rate) * len(treated) * times
-    if few >= FEW:
-        return ""
-    return (
-        f"about {few:.0f} of those served by lot would have the rarer answer: with so few the "
-        "power is told some ten points too high. "
+    replay = PlaceboLottery.draw(
+        *(y, law, rules.weeks),
+        blocks=count / lists / past.weeks,
+        replays=rules.replays,
     )
+    if lack := rules.find_lack(replay):
+        return refuse_design("lottery", f"at the edge {lack}")
+    price = price_lottery(y, block, by_rank[rows]) * count / lists / past.weeks
+    return rules.promise("lottery", replay, price)
 
 
 def _try_probe(past: Past, probe: float, told: str) -> Option:
@@ -174,8 +163,8 @@ def _try_discontinuity(past: Past, rules: Rules) -> Option:
     if not np.isfinite(errors).any():
         return refuse_design("discontinuity", reason)
     span = min(periods, past.periods) * past.weeks
-    placebo = replace(simulate_estimates(rules.smallest, np.array(errors), span), rate=LOCAL_RATE)
-    option = rules.promise("discontinuity", placebo, rules.weeks, 0.0)
+    placebo = replace(simulate_estimates(np.array(errors), span), rate=LOCAL_RATE)
+    option = rules.promise("discontinuity", placebo, 0.0)
     told = [
         option.reason,
         "only of those at the cut-off, and only while nobody moves a case across",

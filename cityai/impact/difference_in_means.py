@@ -101,7 +101,8 @@ class BlockSums:
         Notes
         -----
         Blocks count by their rows (Imbens and Rubin 2015, Causal Inference, 9.3-9.5). The variance
-        of an arm that has one row in a block is that of the arm within other blocks.
+        of an arm that has one row in a block is that of the arm within other blocks. Where it has
+        one row in all of them, the error follows from how the blocks differ (`vary_between`).
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = self.total / self.count
@@ -115,8 +116,36 @@ class BlockSums:
             total = parts.sum(axis=(-1, -2))
             each = (parts**2 / np.where(free > 0, free, np.inf)).sum(axis=(-1, -2))
             freedom = total**2 / each
-            gap = (part * (mean[..., 1, :] - mean[..., 0, :])).sum(axis=-1)
+            apart = mean[..., 1, :] - mean[..., 0, :]
+            gap = (part * apart).sum(axis=-1)
+        lone = (free.sum(axis=-1) == 0).any(axis=-1)
+        if lone.any():
+            total = np.where(lone, vary_between(apart, rows), total)
+            freedom = np.where(lone, free.shape[-1] - 1.0, freedom)
         return gap, np.sqrt(total), freedom
+
+
+def vary_between(apart: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Variance of the mean of blocks' differences by how they differ; NaN where it has none.
+
+    Parameters
+    ----------
+    apart, rows : numpy.ndarray
+        (..., B) differences, and what they count by.
+
+    Notes
+    -----
+    Of pairs, and wherever an arm has one row in each block; it is too large where effects differ
+    between blocks (Pashley and Miratrix 2021, J. Educ. Behav. Stat. 46(3), for unequal blocks). A
+    block of half of all rows has none to be held against.
+    """
+    whole = rows.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight = np.where(whole > 2 * rows, rows**2 / (whole - 2 * rows), np.nan)
+        mean = (rows * apart).sum(axis=-1, keepdims=True) / whole
+        spread = (weight * (apart - mean) ** 2).sum(axis=-1)
+        found: np.ndarray = spread / (whole[..., 0] + weight.sum(axis=-1))
+    return found
 
 
 def sum_blocks(arms: Arms) -> BlockSums:
@@ -237,7 +266,7 @@ def difference_in_means(
         return leave_undefined(reason, arms, METHOD, ASSIGNED)
     gap, error, freedom = (float(x) for x in sum_blocks(pair).compare())
     if not error > 0:
-        reason = "nothing varies within the arms, or no arm has two outcomes in a block"
+        reason = "nothing varies within the arms, or between too few blocks"
         return leave_undefined(reason, arms, METHOD, ASSIGNED, len(pair.rows), estimate=gap)
     effect = bound_effect(
         *(gap, error, freedom, arms, METHOD, ASSIGNED, confidence),

@@ -102,10 +102,10 @@ class ScoreReference:
         """(n,) slopes of outcomes less the supposed effect, and their cluster-robust errors."""
         crossed = self.outcome - tau * self.seen
         with np.errstate(divide="ignore", invalid="ignore"):
-            size = self.own.sum(axis=1)
-            slope = crossed.sum(axis=1) / size
-            scores = crossed - slope[:, None] * self.own
-            error = np.sqrt(self.small * (scores**2).sum(axis=1)) / size
+            size = self.own.sum(axis=-1)
+            slope = crossed.sum(axis=-1) / size
+            scores = crossed - slope[..., None] * self.own
+            error = np.sqrt(self.small * (scores**2).sum(axis=-1)) / size
         return slope, error
 
     def studentize(self, tau: float) -> np.ndarray:

@@ -10,7 +10,13 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from cityai.config.evaluation import Design
-from cityai.impact.power import Placebo, compute_power, count_periods, minimum_detectable_effect
+from cityai.impact.power import (
+    LastingReplay,
+    Placebo,
+    Replay,
+    count_periods,
+    minimum_detectable_effect,
+)
 
 LEAST_BLOCKS: Final = 6
 """Past periods below which nothing is promised."""
@@ -59,26 +65,41 @@ class Rules:
 
     Attributes
     ----------
-    smallest, weeks, confidence, draws
+    smallest, weeks, confidence, replays
         As for `designs.compare_designs`.
     told : str
         What was left out of the past.
+    share : bool
+        Whether the outcome is yes or no.
     """
 
     smallest: float
     weeks: int
     confidence: float
-    draws: int
+    replays: int
     told: str
+    share: bool = False
 
-    def promise(self, design: Design, placebo: Placebo, weeks: float, price: float) -> Option:
-        """Say what placebo estimates promise, with the smallest effect put in, a period a week."""
-        power = compute_power(placebo.last(weeks), self.confidence)
-        detectable = minimum_detectable_effect(placebo.last(weeks), self.confidence)
-        needed = count_periods(placebo, self.confidence)
+    def promise(self, design: Design, replay: LastingReplay, price: float) -> Option:
+        """Say what replays promise, with the smallest effect put in, a period a week."""
+        lasting = replay.last(self.weeks)
+        power = lasting.power(self.smallest, self.confidence)
+        detectable = minimum_detectable_effect(lasting, self.smallest, self.confidence)
+        needed = count_periods(replay, self.smallest, self.confidence)
         told = "this capacity cannot answer the question in a year" * math.isinf(needed)
         reason = (self.told + told).strip()
         return Option(design, True, power, detectable, needed, price, reason)
+
+    def find_lack(self, replay: Replay) -> str:
+        """Say that so large an effect cannot be: there are fewer with the answer, or without it."""
+        room = replay.find_room(self.smallest)
+        if abs(self.smallest) <= room:
+            return ""
+        which = "have" if self.smallest < 0 else "lack"
+        return (
+            f"{100 * room:.3g} in 100 {which} the answer: it cannot become "
+            f"{100 * abs(self.smallest):.3g} points {'less' if self.smallest < 0 else 'more'}"
+        )
 
 
 def refuse_design(design: Design, reason: str) -> Option:
@@ -87,13 +108,13 @@ def refuse_design(design: Design, reason: str) -> Option:
 
 
 def simulate_estimates(
-    effect: float, error: float | np.ndarray, weeks: float, freedom: float = math.inf
+    error: float | np.ndarray, weeks: float, freedom: float = math.inf
 ) -> Placebo:
-    """Estimates that stray about an effect, each with an error of those given.
+    """Estimates that stray about none, each with an error of those given.
 
     Where an error was found with some freedom, what comes strays from it as Student's t.
     """
     grid, own = (np.arange(GRID) + 0.5) / GRID, np.resize(error, GRID)
     strayed = ndtri(grid) if math.isinf(freedom) else stdtrit(freedom, grid)
-    strayed = effect + own * np.random.default_rng(SEED).permutation(strayed)
-    return Placebo(effect, weeks, strayed, own, np.full(GRID, freedom))
+    strayed = own * np.random.default_rng(SEED).permutation(strayed)
+    return Placebo(weeks, strayed, own, np.full(GRID, freedom))

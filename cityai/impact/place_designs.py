@@ -13,15 +13,11 @@ from cityai.config.evaluation import Design
 from cityai.impact.lots import LEAST_PLACES, plan_starts
 from cityai.impact.options import Option, Rules, refuse_design, simulate_estimates
 from cityai.impact.past_lists import PastPlaces
-from cityai.impact.power import (
-    WANTED,
-    YEAR,
-    compute_power,
-    minimum_detectable_effect,
-    placebo_wedge,
-)
+from cityai.impact.power import WANTED, YEAR, minimum_detectable_effect
 from cityai.impact.records import LEAST_SEPARATE
 from cityai.impact.synthetic import before_after, forecast_level, interrupted_series, synthetic_did
+from cityai.impact.wedge_replays import PlaceboWedge
+from cityai.progress import counting
 
 HORIZONS: Final = (8, 13, 26, 39, 52)
 """Weeks that a stepped wedge may last."""
@@ -39,7 +35,7 @@ def compare_places(past: PastPlaces, rules: Rules) -> tuple[Option, ...]:
     rules : Rules
         What is asked of every design.
     """
-    return tuple(promise(past, rules) for promise in PROMISES.values())
+    return tuple(promise(past, rules) for promise in counting(tuple(PROMISES.values())))
 
 
 def _list_horizons(past: PastPlaces, weeks: int) -> Iterator[tuple[int, int]]:
@@ -61,16 +57,17 @@ def _try_wedge(past: PastPlaces, rules: Rules) -> Option:
         told = f"the past's {past.periods:,} lists do not hold {rules.weeks} weeks, or four lists"
         return refuse_design("stepped wedge", told)
     starts = {weeks: plan_starts(areas, n, past.steps) for weeks, n in horizons.items()}
-    placebos = {
-        weeks: placebo_wedge(panel, starts[weeks], n, weights=cases, draws=rules.draws).put(
-            rules.smallest
+    replays = {
+        weeks: PlaceboWedge.draw(
+            panel, starts[weeks], n, weights=cases, share=rules.share, replays=rules.replays
         )
         for weeks, n in horizons.items()
     }
-    enough = [
-        w for w, p in placebos.items() if w <= YEAR and compute_power(p, rules.confidence) >= WANTED
-    ]
-    found = placebos[rules.weeks]
+    found = replays[rules.weeks]
+    if lack := rules.find_lack(found):
+        return refuse_design("stepped wedge", lack)
+    power = {w: replay.power(rules.smallest, rules.confidence) for w, replay in replays.items()}
+    enough = [w for w, p in power.items() if w <= YEAR and p >= WANTED]
     waiting = float((starts[rules.weeks] / horizons[rules.weeks]).mean())
     told = (
         f"{rules.told}an effect on the mean of an area's cases; areas wait {waiting:.0%} of the "
@@ -82,8 +79,8 @@ def _try_wedge(past: PastPlaces, rules: Rules) -> Option:
     return Option(
         "stepped wedge",
         True,
-        compute_power(found, rules.confidence),
-        minimum_detectable_effect(found, rules.confidence),
+        power[rules.weeks],
+        minimum_detectable_effect(found, rules.smallest, rules.confidence),
         float(min(enough)) if enough else math.inf,
         math.nan,
         told,
@@ -106,7 +103,7 @@ def _try_synthetic(past: PastPlaces, rules: Rules) -> Option:
         return refuse_design("synthetic", told)
     long, errors, freedom = back + periods, [], math.inf
     starts = np.unique(np.linspace(0, past.periods - long, STRETCHES).astype(int))
-    draws = max(min(rules.draws, 200) // len(starts), 50)
+    draws = max(min(rules.replays, 200) // len(starts), 50)
     for start in starts:
         found = synthetic_did(
             past.mean[kept, start : start + long],
@@ -119,8 +116,8 @@ def _try_synthetic(past: PastPlaces, rules: Rules) -> Option:
             return refuse_design("synthetic", found.reason)
         errors.append(found.standard_error)
         freedom = found.freedom
-    placebo = simulate_estimates(rules.smallest, np.array(errors), rules.weeks, freedom)
-    option = rules.promise("synthetic", placebo, rules.weeks, 0.0)
+    placebo = simulate_estimates(np.array(errors), rules.weeks, freedom)
+    option = rules.promise("synthetic", placebo, 0.0)
     told = f"with {int(treated.sum())} areas served; what else changed there is part of the effect"
     return replace(option, reason="; ".join(filter(None, [option.reason, told])))
 
@@ -146,9 +143,9 @@ def _try_interrupted(past: PastPlaces, rules: Rules) -> Option:
     )
     if found.standard_error is None:
         return refuse_design("interrupted", found.reason)
-    strays = simulate_estimates(rules.smallest, found.standard_error, rules.weeks, found.freedom)
-    power = compute_power(strays, rules.confidence)
-    detectable = minimum_detectable_effect(strays, rules.confidence)
+    strays = simulate_estimates(found.standard_error, rules.weeks, found.freedom)
+    power = strays.power(rules.smallest, rules.confidence)
+    detectable = minimum_detectable_effect(strays, rules.smallest, rules.confidence)
     told = f"{rules.told}on the mean of all cases; whatever else changed then is part of the effect"
     # How errors shrink with more weeks is not known: a series has a memory.
     weeks = float(rules.weeks) if power >= WANTED else math.nan

@@ -165,7 +165,7 @@ def test_a_count_that_two_tables_bound_together_is_found(seed: int) -> None:
     hidden = small
     cells = np.eye(len(amounts))[(amounts > 0) & (amounts < K)]
     given = csr_array(lines), amounts, hidden, small
-    narrow = cells_between._find_narrow(*given, csr_array(cells), K)
+    narrow = cells_between.find_narrow(*given, csr_array(cells), K)
     both, told = np.vstack([lines, cells]), np.append(small, np.zeros(len(cells), dtype=bool))
     unsaid = np.append(hidden, np.ones(len(cells), dtype=bool))
     ranges = find_ranges(both, amounts, unsaid, told, told=False)[len(lines) :]
@@ -260,7 +260,7 @@ def test_a_solver_that_always_fails_hides_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(primary_suppression, "linprog", lambda *_, **__: SimpleNamespace(x=None))
     cells = csr_array(lines[2:])
     given = csr_array(lines), amounts, small, small
-    assert cells_between._find_narrow(*given, cells, K).all()
+    assert cells_between.find_narrow(*given, cells, K).all()
     assert hide(lines, amounts, small).all()
     table = np.array([[3.0, 40, 50], [40, 20, 30], [50, 30, 20]])
     assert primary_suppression.hide_cells(table, table < K, K).all()
@@ -433,7 +433,7 @@ def list_solved(
         lines, amounts, small = (build_lines, build_places)[int(rng.integers(2))](rng)
         hide(lines, amounts, small)
         cells = csr_array(np.eye(len(amounts))[(amounts > 0) & (amounts < K)])
-        cells_between._find_narrow(csr_array(lines), amounts, small, small, cells, K)
+        cells_between.find_narrow(csr_array(lines), amounts, small, small, cells, K)
         parts = np.array([amounts // 3, amounts - amounts // 3])
         known, _ = gather_lines(csr_array(lines), parts, small, K)
         for line in rng.choice(len(lines), 6, replace=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -22,13 +22,10 @@ from cityai.pipeline.impact.places import CASES, find_now, lay_axis, read_places
 from cityai.pipeline.impact.units import choose_places
 from cityai.pipeline.impact.weeks import count_weeks
 from cityai.pipeline.known import read_known, snapshot
-from cityai.progress import SILENT, Progress
+from cityai.progress import SILENT, Progress, heard_by
 
 if TYPE_CHECKING:
     from cityai.impact.options import Option
-
-DRAWS: Final = 2000
-"""Placebo assignments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ def design_evaluation(
         unit=pd.factorize(kept[ENTITY])[0].astype(np.int64) if spec.unit == "entity" else None,
     )
     edge = (spec.edge.above, spec.edge.below) if spec.edge else (max(capacity // 2, 1), capacity)
-    with progress.stage("Try the designs on the past"):
+    with progress.stage("Try the designs on the past"), heard_by(progress):
         options = compare_designs(
             past,
             spec.smallest,
@@ -131,6 +128,7 @@ def _design_places(
     from cityai.impact.options import Rules, refuse_design
     from cityai.impact.past_lists import PastPlaces
     from cityai.impact.place_designs import compare_places
+    from cityai.impact.replays import REPLAYS
 
     axis = lay_axis(project.spec, spec)
     measured = read_places(project, spec, read_known(project))
@@ -164,8 +162,9 @@ def _design_places(
         steps=spec.steps,
         **chosen,
     )
-    rules = Rules(spec.smallest, spec.weeks, spec.confidence, DRAWS, "")
-    with progress.stage("Try the designs on the past"):
+    share = measures_share(project.spec, spec)
+    rules = Rules(spec.smallest, spec.weeks, spec.confidence, REPLAYS, "", share)
+    with progress.stage("Try the designs on the past"), heard_by(progress):
         options = compare_places(past, rules)
     lists = [
         refuse_design(design, "this evaluation is of places, and nobody is drawn from a list")
@@ -177,5 +176,5 @@ def _design_places(
         past.periods,
         len(names),
         own=True,
-        share=measures_share(project.spec, spec),
+        share=share,
     )
