@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import betaincinv, ndtr
 
 from cityai.inference.standard_errors import StandardErrors, find_quantile
 
@@ -48,14 +49,28 @@ class Rates:
 def bound_rate(
     rate: np.ndarray, count: np.ndarray, quantile: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound shares of `count` draws by Wilson's interval; `quantile` is that of normal or t."""
-    square = np.square(quantile) / np.maximum(count, 1e-12)
+    """Bound shares of `count` draws by Wilson's interval; `quantile` is that of normal or t.
+
+    Of one or two, or all but these, Wilson's nearer end lies too near: one of 99 % holds the truth
+    in 90 of 100. So it is no nearer than the exact end that may miss as often as both (Brown, Cai
+    and DasGupta 2001, Stat. Sci. 16(2), 4.1.1, with binomial in place of Poisson counts).
+    """
+    count = np.maximum(count, 1e-12)
+    square = np.square(quantile) / count
     middle = (rate + square / 2) / (1 + square)
     half = np.sqrt(square * (rate * (1 - rate) + square / 4)) / (1 + square)
+    miss, seen = 2 * ndtr(-np.abs(quantile)), np.clip(rate, 0.0, 1.0) * count
+    exact = (_bound_exactly(x, count, miss) for x in (seen, count - seen))
+    low, high = np.minimum(middle - half, next(exact)), np.maximum(middle + half, 1 - next(exact))
     # At none and at all the ends are exact but for rounding.
-    return np.minimum(np.maximum(middle - half, 0.0), rate), np.maximum(
-        np.minimum(middle + half, 1.0), rate
-    )
+    return np.minimum(np.maximum(low, 0.0), rate), np.maximum(np.minimum(high, 1.0), rate)
+
+
+def _bound_exactly(seen: np.ndarray, count: np.ndarray, miss: np.ndarray | float) -> np.ndarray:
+    """Bound a share from below by Clopper and Pearson (1934); 0 where none was seen."""
+    some = np.maximum(seen, 1e-12)
+    found: np.ndarray = np.where(seen > 1e-9, betaincinv(some, count - some + 1, miss), 0.0)
+    return found
 
 
 def bound_values(

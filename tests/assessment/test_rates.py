@@ -57,7 +57,22 @@ def test_one_rate_has_wilsons_interval(n: int, part: float) -> None:
     yes = round(part * n)
     wanted = stats.binomtest(yes, n).proportion_ci(0.95, "wilson")
     got = bound_rate(np.array([yes / n]), np.array([float(n)]), stats.norm.ppf(0.975))
-    assert [float(x[0]) for x in got] == pytest.approx(list(wanted), abs=1e-12)
+    exact = [stats.beta.ppf(0.05, k, n - k + 1) if k else 0.0 for k in (yes, n - yes)]
+    wanted = min(wanted[0], exact[0]), max(wanted[1], 1 - exact[1])
+    assert [float(x[0]) for x in got] == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize(("confidence", "least"), [(0.9, 0.83), (0.95, 0.91), (0.99, 0.98)])
+@pytest.mark.parametrize("n", [11, 20, 40, 200])
+def test_intervals_of_rare_rates_hold_what_they_say(
+    n: int, confidence: float, least: float
+) -> None:
+    """At the worst rate there is: Wilson's alone held it in 80, 84 and 89 of 100."""
+    yes = np.arange(n + 1.0)
+    low, high = bound_rate(yes / n, np.full(n + 1, float(n)), stats.norm.ppf((1 + confidence) / 2))
+    for rate in np.linspace(0.0005, 0.9995, 1999):
+        held = stats.binom.pmf(yes, n, rate)[(low <= rate) & (rate <= high)].sum()
+        assert held >= least, rate
 
 
 @pytest.mark.parametrize(
@@ -74,12 +89,15 @@ def test_one_rate_has_wilsons_interval(n: int, part: float) -> None:
     ],
 )
 def test_differences_are_those_that_newcombe_published(counts: tuple, wanted: tuple) -> None:
-    """Newcombe 1998, Statistics in Medicine 17, table II, method 10."""
+    """Newcombe 1998, Statistics in Medicine 17, table II, method 10; at none and at all wider."""
     a, n, b, m = counts
     one = np.ones(1)
     sides = [Rates(np.array([x / k]), np.array([float(k)]), one) for x, k in ((a, n), (b, m))]
     got = bound_gaps(*sides, one, one, np.zeros(1), np.array([stats.norm.ppf(0.975)]))
-    assert [float(x[0]) for x in got] == pytest.approx(wanted, abs=5e-5)
+    low, high = (float(x[0]) for x in got)
+    assert low <= wanted[0] + 5e-5
+    assert high >= wanted[1] - 5e-5
+    assert [low, high] == pytest.approx(wanted, abs=0.04)
 
 
 def test_the_worst_exclusion_is_told() -> None:
