@@ -182,15 +182,18 @@ def foresee_blocks(
     -------
     tuple of float
         If the true gap lies a third of the interval's half farther from the limit, and a sixteenth
-        nearer to it; of periods, the first takes them for unrelated, so that more also tell so. Of
-        simulated gaps of unrelated periods nine in ten were decided by the second, of related ones
-        (AR of 0.5) three in four; both times one in eight before the first.
+        nearer to it (a quarter, where blocks are others like these: nothing but their number
+        narrows the interval); of periods, the first takes them for unrelated, so that more also
+        tell so. Of simulated gaps of unrelated periods nine in ten were decided by the second, of
+        related ones (AR of 0.5) three in four; both times one in eight before the first. Of others
+        like these, whose gap is as found, 85 to 90 of 100 were.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return math.nan, math.nan
     away = (high - low) * (1 if abs(gap) > limit else -1)
     size, found = abs(gap), []
-    for moved, wider in ((size + away / 6, periods), (size - away / 32, False)):
+    nearer = away / (32 if periods else 8)
+    for moved, wider in ((size + away / 6, periods), (size - nearer, False)):
         # Beyond the limit, or back at none, nothing would be decided the same way.
         moved = max(moved, 0.0)
         if (moved > limit) != (size > limit):
