@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.data.conversion import ISO_DATE, ISO_MOMENT
+from cityai.data.periods import WEEK
 from cityai.data.written_dates import EXCEL, MONTH, MONTH_NAMES, WEEKDAYS, parse_written
 
 _FEW: Final = 0.005
@@ -329,9 +330,7 @@ def _read_weeks(values: pd.Series, times: npt.NDArray[Any], week: str) -> tuple[
 def _write_week(match: re.Match[str]) -> str:
     """Return a text with `%G` in place of its year, and `%V` in place of its week."""
     text = match[0]
-    for name, code in sorted(
-        (("year", "%G"), ("week", "%V")), key=lambda one: -match.start(one[0])
-    ):
+    for name, code in sorted((("year", "%G"), (WEEK, "%V")), key=lambda one: -match.start(one[0])):
         text = text[: match.start(name)] + code + text[match.end(name) :]
     return text
 

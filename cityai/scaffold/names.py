@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from cityai.data.conversion import UNSAID
+from cityai.data.periods import WEEK
 
 
 def _read(words: str) -> frozenset[str]:
@@ -47,7 +48,7 @@ _LAST: Final = _read("id ids key code codes no nr num number numero número num�
 PARTS_OF_DATES: Final = {
     "year": _read("year yr ano año annee année jahr"),
     "month": _read("month mes mês mois monat"),
-    "week": _read("week wk semana semaine woche kw kalenderwoche"),
+    WEEK: _read("week wk semana semaine woche kw kalenderwoche"),
     "day": _read("day dia día jour tag"),
 }
 """Names of the parts of a date."""
@@ -124,7 +125,7 @@ is_id = _holds(*_IDS)
 
 def is_week(name: str) -> bool:
     """Whether a name is that of a week."""
-    return any(word in name.lower() for word in ("week", "semana", "semaine", "woche")) or bool(
+    return any(word in name.lower() for word in (WEEK, "semana", "semaine", "woche")) or bool(
         {*_split(name)} & {"wk", "kw"}
     )
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from cityai.data.periods import WEEK
 from cityai.data.written_dates import MONTH
 from cityai.errors import DataError
 from cityai.scaffold.names import find_part_of_date, say_count
@@ -14,7 +15,7 @@ from cityai.scaffold.names import find_part_of_date, say_count
 _CELLS: Final = {
     "year": r"(?:19|20)\d{2}",
     "month": rf"(?:(?:m|month|mes|mês|mois|monat)[ _-]?)?(?:0?[1-9]|1[0-2])|{MONTH}",
-    "week": r"(?:W|KW)?(?:0?[1-9]|[1-4]\d|5[0-3])",
+    WEEK: r"(?:W|KW)?(?:0?[1-9]|[1-4]\d|5[0-3])",
     "day": r"0?[1-9]|[12]\d|3[01]",
 }
 """What the cells of a part of a date hold."""
@@ -55,14 +56,14 @@ def find_split_date(cells: pd.DataFrame) -> tuple[str, ...]:
         return ()
     if "month" in found:
         return tuple(found[part] for part in ("year", "month", "day") if part in found)
-    return (found["year"], found["week"]) if "week" in found else ()
+    return (found["year"], found[WEEK]) if WEEK in found else ()
 
 
 def tell_unjoined(cells: pd.DataFrame) -> str:
     """Say why parts of a date beside one another are no date; empty where there are none."""
     names = list(map(str, cells))
     years = [name for name in names if find_part_of_date(name) == "year"]
-    parts = [name for name in names if find_part_of_date(name) in ("month", "week")]
+    parts = [name for name in names if find_part_of_date(name) in ("month", WEEK)]
     if not years or not parts:
         return ""
     if _is_of_other_year(years[0]):

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from cityai.data.periods import WEEK
 from cityai.errors import DataError
 from cityai.scaffold.dates import name_other, parse, read_dates
 from cityai.scaffold.parts_of_time import MONTH_OF_YEAR, find_parts_of_time
@@ -61,7 +62,7 @@ def name_melted(dates: Sequence[str], kept: Sequence[str]) -> tuple[str, str]:
     values = pd.Series(dates)
     readings, wish = read_dates(values, np.ones(len(values)), is_named=False), "month"
     if readings and "%V" in readings[0].format:
-        wish = "week"
+        wish = WEEK
     elif readings and parse(values, readings[0].format).dt.day.nunique() > 1:
         wish = "day"
     taken = {name.lower() for name in kept}

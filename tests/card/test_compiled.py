@@ -7,7 +7,7 @@ import pytest
 from jinja2 import Environment
 
 from cityai.card.render.loader import OPTIONS, TemplateLoader
-from cityai.i18n.catalogue import LOCALES, _list_messages, open_messages
+from cityai.i18n.catalogue import DOMAIN, FORMER, LOCALES, _list_messages, open_messages
 from cityai.i18n.compiled import keep_compiled
 
 
@@ -85,4 +85,6 @@ def test_a_template_is_another_when_its_file_or_an_option_is(tmp_path, monkeypat
 
 def test_a_catalogue_that_is_kept_says_what_its_file_says():
     for language in LOCALES.keys() - {"en"}:
-        assert open_messages(language).forms == _list_messages(language)
+        assert open_messages(language).forms == _list_messages(language, FORMER) | _list_messages(
+            language, DOMAIN
+        )
