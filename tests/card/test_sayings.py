@@ -106,7 +106,7 @@ def test_totals_of_which_most_are_small_are_not_shown() -> None:
             spec=SimpleNamespace(policy=SimpleNamespace(small_cell=small_cell)),
             subject=SimpleNamespace(counts=True),
         )
-        return _draft_series(facts, Withheld(coarse=small_cell > 0), "")
+        return _draft_series(facts, Withheld(coarse=small_cell > 0), "")[0]
 
     # Of days with 13 alone, one would read "0 of 4 inside, and 0 forecast": nine of ten were.
     assert draft(11) == ()
@@ -116,19 +116,21 @@ def test_totals_of_which_most_are_small_are_not_shown() -> None:
 def test_rounding_of_periods_is_said(city) -> None:
     series = city.record.eval.series
     subject = SimpleNamespace(entities="districts", period="week")
-    assert "multiples of 20" in describe_series(series, 20, 6, subject)
-    assert "multiples" not in describe_series(series, 0, 6, subject)
-    assert "range for the total" in describe_series(series, 0, 6, subject)
-    assert "range for the total" not in describe_series(series, 0, 1, subject)
+    assert "multiples of 20" in describe_series(series, 0, 20, 6, subject)
+    assert "multiples" not in describe_series(series, 0, 0, 6, subject)
+    assert "range for the total" in describe_series(series, 0, 0, 6, subject)
+    assert "range for the total" not in describe_series(series, 0, 0, 1, subject)
     bare = [point.model_copy(update={"low": None, "high": None}) for point in series]
-    assert describe_series(bare, 0, 6, subject).startswith("There is no band")
+    assert describe_series(bare, 0, 0, 6, subject).startswith("There is no band")
     hidden = [point.model_copy(update={"actual": None}) for point in bare]
-    assert "no band" not in describe_series(hidden, 0, 6, subject)
+    assert "no band" not in describe_series(hidden, 0, 0, 6, subject)
+    lacking = describe_series(bare, 7, 0, 6, subject)
+    assert lacking.startswith(f"In 7 of {len(series)} weeks the outcome of some districts")
     # A rounded total may lie on the other side of a rounded end.
     for many in (1, 6):
-        assert "cannot be read off them" in describe_series(series, 20, many, subject)
+        assert "cannot be read off them" in describe_series(series, 0, 20, many, subject)
         for step in (0, 20):
-            said = describe_series(series, step, many, subject)
+            said = describe_series(series, 0, step, many, subject)
             assert ("lay inside it in" in said or "band in" in said) == (step == 0)
     evaluation = city.record.eval.model_copy(update={"series_step": 20})
     for record, said in (

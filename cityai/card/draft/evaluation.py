@@ -72,7 +72,7 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
     comparisons = () if withheld.whole else _list_comparisons(facts, withheld)
     practice = _pick_practice(metrics, predictions.baselines)
     label = facts.name_baseline(practice) if practice else ""
-    series = _draft_series(facts, withheld, practice)
+    series, lacking = _draft_series(facts, withheld, practice)
     places, next_step = draft_places(facts, withheld, make)
     outlines = subject.areas.boundaries if places and subject.areas else None
     ranked = draft_ranked(facts, withheld, practice, label)
@@ -90,7 +90,7 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
         confidence=spec.policy.confidence,
         series=series,
         series_step=step,
-        series_note=describe_series(series, step, many, subject) if series else "",
+        series_note=describe_series(series, lacking, step, many, subject) if series else "",
         places=places,
         places_label=subject.entities,
         places_note=describe_places(places, subject, spec.unit) if many > 1 and places else "",
@@ -230,22 +230,26 @@ def list_folds(windows: pd.DataFrame) -> tuple[FoldPart, ...]:
     )
 
 
-def _draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[SeriesPoint, ...]:
-    """Draft the totals of each period, where predictions are about periods.
+def _draft_series(
+    facts: CardFacts, withheld: Withheld, practice: str
+) -> tuple[tuple[SeriesPoint, ...], int]:
+    """Draft the totals of each period, where predictions are about periods, and count the partial.
 
     There are none where more than a few are too small to show: the rest would be the periods in
     which most came, and tell otherwise than all do.
     """
     table, least = facts.predictions.table, facts.spec.policy.small_cell
     if PERIOD_START not in table:
-        return ()
+        return (), 0
     step = PERIOD_STEP if withheld.coarse else 0
     columns = [Y_TRUE, Y_PRED, *([f"{BASELINE}{practice}"] if practice else [])]
     latest = take_latest(table)
     gone = [fold for fold in latest[FOLD].unique() if withheld.hides(FOLD, str(fold))]
     lost = set(latest.loc[latest[FOLD].isin(gone), PERIOD_START])
     by_period = latest.groupby(PERIOD_START, sort=True)
-    sums = by_period[columns].sum(min_count=1, skipna=False).join(_range_periods(latest))
+    lacking = _find_partial(table, latest)
+    ranges = _range_periods(latest, lacking)
+    sums = by_period[columns].sum(min_count=1, skipna=False).join(ranges)
     points, hidden = [], 0
     for start, (_, row) in zip(pd.DatetimeIndex(sums.index), sums.iterrows(), strict=True):
         few = facts.subject.counts and row[Y_TRUE] < least
@@ -265,13 +269,24 @@ def _draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[
                 practice=shown[columns[2]] if practice else None,
             )
         )
-    return () if hidden > _MOST_HIDDEN * len(points) else tuple(points)
+    return ((), 0) if hidden > _MOST_HIDDEN * len(points) else (tuple(points), len(lacking))
 
 
-def _range_periods(latest: pd.DataFrame) -> pd.DataFrame:
-    """Range the total of each period: of one entity its own range, of several that of their sum."""
+def _find_partial(table: pd.DataFrame, latest: pd.DataFrame) -> pd.Index:
+    """Find the periods in which the outcome of some entities is not known."""
+    asked, known = (rows.groupby(PERIOD_START)[ENTITY].nunique() for rows in (table, latest))
+    return known.index[known < asked.reindex(known.index)]
+
+
+def _range_periods(latest: pd.DataFrame, partial: pd.Index) -> pd.DataFrame:
+    """Range the total of each period: of one entity its own range, of several that of their sum.
+
+    The range is of the total of all of them, and says nothing of a part.
+    """
     ends = [Y_LOW, Y_HIGH] if latest[ENTITY].nunique() == 1 else [TOTAL_LOW, TOTAL_HIGH]
     by_period = latest.groupby(PERIOD_START, sort=True)
     found = by_period[[c for c in ends if c in latest]].first().reindex(columns=ends)
     one_time = (by_period[[FOLD, STEP]].nunique() == 1).all(axis=1)
-    return found.where(one_time, math.nan).set_axis([Y_LOW, Y_HIGH], axis=1)
+    return found.where(one_time & ~found.index.isin(partial), math.nan).set_axis(
+        [Y_LOW, Y_HIGH], axis=1
+    )

@@ -9,7 +9,14 @@ from cityai.card.counts import Tally, tally_groups
 from cityai.card.draft.rounding import SMALL_GROUP
 from cityai.card.record.fairness import GroupPart, GroupResult
 from cityai.card.record.measured import Driver, PlaceResult, SeriesPoint
-from cityai.card.words import describe_metric, find_side, name_one, say_share, write_number
+from cityai.card.words import (
+    describe_metric,
+    find_side,
+    name_one,
+    say_share,
+    write_count,
+    write_number,
+)
 from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
 from cityai.i18n.messages import count_periods, join, name_periods, say, say_n, write
 
@@ -18,12 +25,34 @@ if TYPE_CHECKING:
 
 
 def describe_series(
-    series: Sequence[SeriesPoint], step: int, entities: int, subject: Subject
+    series: Sequence[SeriesPoint], lacking: int, step: int, entities: int, subject: Subject
 ) -> str:
-    """Say what the band around the city's total is, and how often it held or how it is rounded.
+    """Say what the city's totals lack, what the band around them is, and how often it held.
 
     Rounded totals may lie on the other side of a rounded end: what they would count is not said.
     """
+    band = _describe_band(series, step, entities, subject)
+    if not lacking:
+        return band
+    return join(
+        " ",
+        (
+            say(
+                "In {lacking} of {periods} the outcome of some {entities} is not known: these are "
+                "in none of the lines, and there is no band.",
+                lacking=write_count(lacking),
+                periods=count_periods(len(series), subject.period),
+                entities=subject.entities,
+            ),
+            band,
+        ),
+    )
+
+
+def _describe_band(
+    series: Sequence[SeriesPoint], step: int, entities: int, subject: Subject
+) -> str:
+    """Say what the band around the city's total is, and how often it held or how it is rounded."""
     coarse = say(
         "Totals are rounded to multiples of {step}: one of them is too small to show.", step=step
     )
