@@ -20,11 +20,12 @@ from cityai.records.events import Events
 _ALMOST_ALL: Final = 0.95
 _NEAR: Final = 0.005
 _LEAST_MOMENTS: Final = 2
+"""With an amount, of a place whose name says that it is a total."""
 LEAST_PARTS: Final = 2
 _MOST_PARTS: Final = 200
 _SPARE: Final = 8
-"""Moments beyond the number of columns, and moments with an amount of each, from which an exact
-sum is none by chance."""
+"""Moments beyond the number of columns, and moments with an amount of each, from which a sum is
+none by chance."""
 _EXACT: Final = 1e-9
 _WHOLE: Final = 1e-6
 _LEAST_STEPS: Final = 24
@@ -59,11 +60,12 @@ def find_whole(
     names = list(map(str, wide.columns))
     for i in sorted(range(len(names)), key=lambda i: (not is_named(names[i]), names[i])):
         hidden: Any = 0.0
+        least = _SPARE
         if is_named(names[i]):
-            hidden = _bound_hidden(np.delete(amounts, i, axis=1))
+            hidden, least = _bound_hidden(np.delete(amounts, i, axis=1)), _LEAST_MOMENTS
         near = (over[:, i] >= -slack[:, i]) & (over[:, i] <= slack[:, i] + hidden)
         count = int(told[:, i].sum())
-        if count >= _LEAST_MOMENTS and near[told[:, i]].mean() >= _ALMOST_ALL:
+        if count >= least and near[told[:, i]].mean() >= _ALMOST_ALL:
             return names[i]
     return None
 

@@ -55,6 +55,12 @@ def test_a_whole_may_be_rounded_or_miss_a_few_months_and_a_sum_of_some_may_not()
     assert not find_sums(part)
 
 
+def test_a_few_moments_make_no_total_of_a_place_without_such_a_name():
+    few = pd.DataFrame({"A": [2.0, 0, 1, 0, 0], "B": [1.0, 0, 1, 0, 0], "C": [1.0, 0, 0, 0, 0]})
+    assert find_whole(few) is None
+    assert find_whole(few, lambda name: name == "A") == "A"
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_rare_counts_and_equal_or_steady_amounts_are_no_sums(seed):
     rng = np.random.default_rng(seed)
