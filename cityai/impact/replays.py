@@ -24,6 +24,10 @@ REPLAYS: Final = 1000
 SEED: Final = 20260102
 POOL: Final = 200
 """Assignments of a list that those of an evaluation are put together from."""
+LEAST_POOL: Final = 60
+"""Of very many lists: one of them alone can then still be told."""
+PAIRS: Final = 20_000_000
+"""Pairs of an assignment and one drawn instead, of all lists, that are held at once."""
 STAGES: Final = (100, 400, DRAWS - 500)
 """Redraws, and how many more where that does not settle it."""
 SETTLED: Final = 1e-3
@@ -94,7 +98,7 @@ class PlaceboLottery:
     start : numpy.ndarray
         (B,) first row of each block.
     pool : numpy.ndarray
-        (POOL, rows) bool: assignments drawn by the law, those of a block unrelated to those of
+        (A, rows) bool: assignments drawn by the law, those of a block unrelated to those of
         another.
     periods : float
         How long it lasts: so many blocks are drawn from the past's, an assignment each.
@@ -125,7 +129,8 @@ class PlaceboLottery:
         order = np.argsort(law.block, kind="stable")
         start = np.flatnonzero(np.diff(law.block[order], prepend=-1))
         rng = np.random.default_rng(SEED)
-        pool = np.concatenate([p == 1 for p in law.redraw_in_parts(rng, POOL)])[:, order]
+        size = min(max(math.isqrt(PAIRS // len(start)), LEAST_POOL), POOL)
+        pool = np.concatenate([p == 1 for p in law.redraw_in_parts(rng, size)])[:, order]
         return cls(outcome[order].astype(np.float64), start, pool, periods, blocks, replays)
 
     def last(self, periods: float) -> PlaceboLottery:
@@ -155,13 +160,13 @@ class PlaceboLottery:
         rng = np.random.default_rng(SEED)
         pairs, count = self._pair(effect, rng), self.count
         block = rng.integers(0, len(self.start), (self.replays, count))
-        own = rng.integers(0, POOL, (self.replays, count))
+        own = rng.integers(0, len(self.pool), (self.replays, count))
         with np.errstate(divide="ignore", invalid="ignore"):
             seen = pairs.compare(block, own[:, None], own[:, None])[:, 0]
         seen = math.copysign(1.0, effect) * seen
 
         def redraw(which: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-            drawn = rng.integers(0, POOL, (n, count))
+            drawn = rng.integers(0, len(self.pool), (n, count))
             each = max(HELD // (n * count), 1)
             found = [np.zeros(0)]
             for first in range(0, len(which), each):
@@ -175,12 +180,14 @@ class PlaceboLottery:
 
     def _pair(self, effect: float, rng: np.random.Generator) -> BlockPairs:
         """What each block says of each assignment, drawn again as each."""
-        moved = np.where(self.pool, inject_effect(self.outcome, effect, rng, POOL), self.outcome)
+        moved = np.where(
+            self.pool, inject_effect(self.outcome, effect, rng, len(self.pool)), self.outcome
+        )
         ends = np.append(self.start[1:], len(self.outcome))
         treated = np.add.reduceat(self.pool[0].astype(np.int64), self.start)
         rows = ends - self.start
         free = np.stack([rows - treated, treated], axis=1) - 1
-        shape = (len(rows), POOL, POOL)
+        shape = (len(rows), len(self.pool), len(self.pool))
         apart, spread = np.empty(shape), np.empty(shape)
         within = np.zeros((*shape, 2) if (free == 0).any() else (0, 0, 0, 2))
         for b, (first, end) in enumerate(zip(self.start, ends, strict=True)):
@@ -209,10 +216,10 @@ class BlockPairs:
     Attributes
     ----------
     apart, spread : numpy.ndarray
-        (B, POOL, POOL) difference of means times rows; its variance times their square, of the
+        (B, A, A) difference of means times rows; its variance times their square, of the
         arms that have two rows.
     within : numpy.ndarray
-        (B, POOL, POOL, 2) squares about the mean of each arm; none where all have two rows.
+        (B, A, A, 2) squares about the mean of each arm; none where all have two rows.
     rows, free : numpy.ndarray
         (B,) rows; (B, 2) rows of each arm, less one.
     """

@@ -21,7 +21,7 @@ from cityai.impact.power import (
     price_probe,
 )
 from cityai.impact.records import Law
-from cityai.impact.replays import POOL, PlaceboLottery, inject_effect
+from cityai.impact.replays import PlaceboLottery, inject_effect
 from cityai.impact.wedge_replays import PlaceboWedge
 
 DRAWN = int(os.environ.get("CITYAI_DRAWN") or 0)
@@ -147,7 +147,7 @@ def test_replays_compare_as_the_analysis_does(size, served, amounts):
         ratio, again.compare(block, own[:, None], drawn[None, :1]), equal_nan=True
     )
     rng = np.random.default_rng(2)
-    moved = np.where(lottery.pool, inject_effect(lottery.outcome, 0.3, rng, POOL), lottery.outcome)
+    moved = np.where(lottery.pool, inject_effect(lottery.outcome, 0.3, rng, len(lottery.pool)), lottery.outcome)
     for k in range(5):
         rows = [np.arange(b * size, (b + 1) * size) for b in block[k]]
         y = np.concatenate([moved[o, r] for o, r in zip(own[k], rows, strict=True)])
