@@ -13,7 +13,7 @@ from cityai.assessment import audit
 from cityai.data import time_checks
 from cityai.errors import UserError
 from cityai.findings import Finding, Status
-from cityai.pipeline import run
+from cityai.pipeline import known, run
 from cityai.scaffold.project import create_project
 from cityai.scaffold.workspace import create_workspace
 from cityai.testing import LIMITS, check_project, check_workspace
@@ -74,7 +74,8 @@ def plant(monkeypatch) -> Callable[..., None]:
         monkeypatch.setattr(run, "final_backtest", lambda run: make_backtest(first, features))
         monkeypatch.setattr(time_checks, "check_permuted", lambda rows, seed: rows.good)
         monkeypatch.setattr(time_checks, "check_planted", lambda rows: rows.told)
-        for name in ("snapshot", "problem", "memberships", "find_mitigation"):
+        monkeypatch.setattr(known, "snapshot", lambda run: None)
+        for name in ("problem", "memberships", "find_mitigation"):
             monkeypatch.setattr(run, name, lambda run: None)
 
     return put

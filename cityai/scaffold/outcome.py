@@ -19,6 +19,7 @@ from cityai.scaffold.proposal import Proposal, offer
 
 _LIMIT: Final = re.compile(r"(.+?)\s*(>=|<=|=)\s*(.+)")
 _FEW: Final = 12
+_LETTERS: Final = frozenset(("s", "o"))
 _SOME: Final = 0.02
 """Share of outcomes that are not known, from which it is asked why."""
 _TELLING: Final = 0.97
@@ -49,13 +50,19 @@ class OutcomeRule:
     unknown: tuple[str, ...] = ()
 
 
-def list_answers(profile: TableProfile) -> list[str]:
-    """Return the columns that hold yes and no, those named like an outcome first."""
+def list_answers(profile: TableProfile, said: str = "") -> list[str]:
+    """Return the columns that hold yes and no, those named like an outcome first.
+
+    A letter that is no yes alone (S and N are also south and north) is one in a column that is
+    named so, or was said to be the outcome.
+    """
     found = []
     for column in profile.columns.values():
         if 2 <= column.distinct <= _FEW:
             answers = write_answer(profile.frame[column.name]).dropna().astype(str)
             meant = {text.lower() for text in answers.unique()} - NO_VALUE
+            if meant & _LETTERS and not is_outcome(column.name) and column.name != said:
+                continue
             if meant & {*TRUE} and meant & {*FALSE} and meant <= {*TRUE, *FALSE}:
                 found.append(column.name)
     return sorted(found, key=lambda name: not is_outcome(name))
@@ -103,7 +110,7 @@ def _find_answer(profile: TableProfile) -> str:
 
 def _read_column(profile: TableProfile, name: str) -> tuple[OutcomeRule, str]:
     profile.split(name, "--outcome: ")
-    if name not in list_answers(profile):
+    if name not in list_answers(profile, name):
         raise profile.refuse(
             f"'{name}' does not hold yes and no alone: {profile.columns[name].tell()}",
             next_step=f"say what means yes: {_suggest(profile, name)}",

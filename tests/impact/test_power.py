@@ -147,7 +147,9 @@ def test_replays_compare_as_the_analysis_does(size, served, amounts):
         ratio, again.compare(block, own[:, None], drawn[None, :1]), equal_nan=True
     )
     rng = np.random.default_rng(2)
-    moved = np.where(lottery.pool, inject_effect(lottery.outcome, 0.3, rng, len(lottery.pool)), lottery.outcome)
+    moved = np.where(
+        lottery.pool, inject_effect(lottery.outcome, 0.3, rng, len(lottery.pool)), lottery.outcome
+    )
     for k in range(5):
         rows = [np.arange(b * size, (b + 1) * size) for b in block[k]]
         y = np.concatenate([moved[o, r] for o, r in zip(own[k], rows, strict=True)])
