@@ -58,10 +58,10 @@ _WEEKS: Final = (
     rf"{_WEEK_WORD}[ ._-]*(?P<week>\d{{1,2}})(?:[- /,_]*| of | de )(?P<year>(?:19|20)\d{{2}})",
 )
 _NAMED_WEEKS: Final = (
-    r"(?P<year>(?:19|20)\d{2})[- /_]?(?P<week>\d{1,2})",
-    r"(?P<week>\d{1,2})[- /_](?P<year>(?:19|20)\d{2})",
+    r"(?P<year>(?:19|20)\d{2})[- /_]?S?(?P<week>\d{1,2})",
+    r"S?(?P<week>\d{1,2})[- /_](?P<year>(?:19|20)\d{2})",
 )
-"""Numbers of weeks, where the column is called so."""
+"""Numbers of weeks, or an S before them (semaine, semana), where the column is called so."""
 _ISO: Final = r"%G-?W%V.*|.*(?:KW|woche).*"
 """Formats by which weeks are those of ISO 8601: its own, and German words, by DIN 1355."""
 TIMES_OF_DAY: Final = "times of day without a date"

@@ -105,6 +105,7 @@ def test_texts_of_time_that_are_no_dates_are_named(text, said):
     [("2023-W05", "week", "%G-W%V", True), ("2023W05", "", "%GW%V", True),
      ("2023-W05", "mmwr week", "%G-W%V", False), ("2023/KW05", "", "%G/KW%V", True),
      ("KW 5/2023", "", "KW %V/%G", True), ("2023 5", "Jahr_KW", "%G %V", True),
+     ("2023-S05", "semaine", "%G-S%V", False),
      ("202305", "YEARWEEK", "%G%V", False), ("Week 5, 2023", "", "Week %V, %G", False),
      ("semana 5 de 2023", "", "semana %V de %G", False), ("5-2023", "semana", "%V-%G", False),
      ("enero de 2023", "", "%B de %Y", True), ("15 de enero de 2023", "", "%d de %B de %Y", True),
