@@ -121,7 +121,7 @@ def test_every_published_count_and_rate(observe, audited):
     assert found["status"] == "fail"
     assert found["title"] == "Outcomes were final when the data ended"
     assert found["observed"] == 998
-    assert "2014-04-01" in found["reason"]
+    assert "1 April 2014" in found["reason"]
     assert "100.0% are yes, of the others 36.2%" in found["reason"]
     told = "Of 100 cases with the outcome it picks 63; of 100 that it picks, 61 have it."
     assert told in card["verdict"]["works"]
@@ -221,7 +221,7 @@ def test_the_immature_outcomes_are_found(order, compas, declared, compas_text):
     assert found.status == "fail"
     assert found.observed == 998
     assert "998 of 7,214 outcomes" in found.reason
-    assert "2014-04-01" in found.reason
+    assert "1 April 2014" in found.reason
     assert findings.index(found) == 0
 
 

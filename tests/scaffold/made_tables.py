@@ -284,19 +284,20 @@ MADE: dict[str, Made] = {
         asked="quarters; the periods are days, weeks and months",
     ),
     "numbered weeks": Made(
-        write_monthly("semana,bairro,visitas", lambda d: f"{d.year}-W{d.month:02d}"),
-        asked="numbered weeks",
+        write_monthly("semana,bairro,visitas", lambda d: f"semana {d.month}"),
+        asked="numbered weeks without a year",
     ),
     "months in German": Made(
         write_monthly("Monat;Bezirk;Anzahl", lambda d: f"1. {GERMAN[d.month - 1]} {d.year}",
                       separator=";"),
-        asked="months in words that are not English",
+        **{**MONTHLY, "time": "Monat", "place": "Bezirk", "amount": "Anzahl"}, told="%d. %B %Y",
     ),
     "year and month apart": Made(
         "year,month,ward,visits\n" + "".join(
             f"{m.year},{m.month},{p},{amount_of(i, j)}\n"
             for i, m in enumerate(MONTHS) for j, p in enumerate(PLACES)),
-        asked="no column holds dates",
+        total=TOTAL, time="year_month", place="ward", amount="visits",
+        told="year and month together",
     ),
     "currency": Made(
         write_monthly("mes,bairro,custo_valor", write_iso, lambda n: f'"$ {n:,}.50"'),
