@@ -14,6 +14,7 @@ from cityai.confine.warehouse import (
     COMPUTING,
     ENDED,
     EVERY,
+    NONE,
     OTHER,
     PREFIX,
     SEVERAL,
@@ -128,7 +129,7 @@ class Postgres:
     def describe(self, statement: str) -> list[tuple[str, str]]:
         """Return the name and type of each column."""
         with self._speak(statement), self._session.cursor() as cursor:
-            cursor.execute(f"{PREFIX}{statement}\n) SELECT * FROM asked LIMIT 0")  # noqa: S608
+            cursor.execute(f"{PREFIX}{statement}\n) {NONE}")
             schema = cursor.fetch_record_batch().schema
         return [(field.name, _name_type(field)) for field in schema]
 
@@ -142,7 +143,7 @@ class Postgres:
             cursor.execute("SAVEPOINT policies")
             cursor.execute("SET LOCAL row_security = off")
             try:
-                cursor.execute(f"{PREFIX}{statement}\n) SELECT * FROM asked LIMIT 0")  # noqa: S608
+                cursor.execute(f"{PREFIX}{statement}\n) {NONE}")
                 cursor.fetchall()
             except Exception as error:
                 if getattr(error, "sqlstate", "") != "42501":

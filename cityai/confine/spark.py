@@ -14,6 +14,7 @@ import pyarrow as pa
 from cityai.confine.warehouse import (
     COMPUTING,
     EVERY,
+    NONE,
     OTHER,
     PREFIX,
     SEVERAL,
@@ -80,7 +81,7 @@ class Spark:
         """Return the name and type of each column."""
         if statement not in self._described:
             with self._speak(statement):
-                fields = self._session.sql(_write(statement, "SELECT * FROM asked LIMIT 0")).schema
+                fields = self._session.sql(_write(statement, NONE)).schema
             kinds = [(field.name, _name_type(field.dataType.simpleString())) for field in fields]
             self._described[statement] = kinds
         return self._described[statement]

@@ -126,6 +126,9 @@ def test_rounding_of_periods_is_said(city) -> None:
     assert "no band" not in describe_series(hidden, 0, 0, 6, subject)
     lacking = describe_series(bare, 7, 0, 6, subject)
     assert lacking.startswith(f"In 7 of {len(series)} weeks the outcome of some districts")
+    everywhere = describe_series(bare, len(bare), 0, 6, subject)
+    assert everywhere.endswith("and there is no band.")
+    assert describe_series(bare, len(bare), 20, 6, subject).endswith("too small to show.")
     # A rounded total may lie on the other side of a rounded end.
     for many in (1, 6):
         assert "cannot be read off them" in describe_series(series, 0, 20, many, subject)

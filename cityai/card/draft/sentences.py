@@ -34,6 +34,8 @@ def describe_series(
     band = _describe_band(series, step, entities, subject)
     if not lacking:
         return band
+    if lacking == len(series):  # why there is no band is said; how the totals are rounded is left
+        band = _say_rounded(step) if step else ""
     return join(
         " ",
         (
@@ -44,8 +46,14 @@ def describe_series(
                 periods=count_periods(len(series), subject.period),
                 entities=subject.entities,
             ),
-            band,
+            *([band] if band else []),
         ),
+    )
+
+
+def _say_rounded(step: int) -> str:
+    return say(
+        "Totals are rounded to multiples of {step}: one of them is too small to show.", step=step
     )
 
 
@@ -53,9 +61,7 @@ def _describe_band(
     series: Sequence[SeriesPoint], step: int, entities: int, subject: Subject
 ) -> str:
     """Say what the band around the city's total is, and how often it held or how it is rounded."""
-    coarse = say(
-        "Totals are rounded to multiples of {step}: one of them is too small to show.", step=step
-    )
+    coarse = _say_rounded(step)
     unread = say("How often what came lay inside the band cannot be read off them.")
     rounded = coarse + " " + unread if step else ""
     known = [p for p in series if None not in (p.actual, p.low, p.high)]
