@@ -37,24 +37,16 @@ MIND_SPACE = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that was looked at.
-
-    Attributes
-    ----------
-    name : str
-        What it is.
-    state : {"ok", "note", "missing"}
-        ``note``: some projects need it. ``missing``: nothing works without it.
-    detail : str
-        What was found.
-    remedy : str
-        How to mend it; empty when there is nothing to mend.
-    """
+    """One thing that was looked at."""
 
     name: str
+    """What it is."""
     state: str
+    """``note``: some projects need it. ``missing``: nothing works without it."""
     detail: str
+    """What was found."""
     remedy: str = ""
+    """How to mend it; empty when there is nothing to mend."""
 
 
 def examine_machine(workspace: Path) -> tuple[Part, ...]:

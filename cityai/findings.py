@@ -21,36 +21,24 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One statement about the data, the model or the audit.
-
-    Attributes
-    ----------
-    code : str
-        Stable dotted code, ``chapter.check`` (``audit.under_forecast_share``).
-    status : Status
-        The outcome.
-    title : str
-        What was checked, as a noun phrase.
-    reason : str
-        One sentence that a council member understands, with the figures.
-    observed : float or None
-        The figure that was held against the limit, in `unit`.
-    limit : float or None
-        The limit.
-    unit : str
-        Unit of both.
-    subject : str
-        What it is about: ``dimension=group``, a column, an area; empty for the whole.
-    """
+    """One statement about the data, the model or the audit."""
 
     code: str
+    """Stable dotted code, ``chapter.check`` (``audit.under_forecast_share``)."""
     status: Status
+    """The outcome."""
     title: str
+    """What was checked, as a noun phrase."""
     reason: str
+    """One sentence that a council member understands, with the figures."""
     observed: float | None = None
+    """The figure that was held against the limit, in `unit`."""
     limit: float | None = None
+    """The limit."""
     unit: str = ""
+    """Unit of both."""
     subject: str = ""
+    """What it is about: ``dimension=group``, a column, an area; empty for the whole."""
 
 
 SEVERITY = (

@@ -53,81 +53,62 @@ from cityai.records.predictions import Predictions
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """For whom the forecast holds.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a dimension, group and metric: `dimension`, `group`, `metric`, `value`, `low`,
-        `high` (its own interval), `reference`, `reference_value`, `gap`, `gap_low`, `gap_high`
-        (the interval that decided: of two one-sided tests, its own where it passes, else
-        simultaneous over the dimension's groups), `limit`, `n` (rows, weighted), `amount` (sum of
-        the outcomes, in the target's unit), `size` (what the figure is a share of), `blocks`,
-        `status`, `grade` (`Grade`, empty without a verdict), `served` ("worse" or "better" than
-        what it is compared with, where the metric says which), `reason` (a sentence),
-        `more_blocks`, `people` (whether they are counted),
-        `value_least`, `value_most`, `reference_least`, `reference_most` (the range that is said
-        instead of the exact figure; NaN where that is said; the verdict follows from exact
-        figures). Figures are NaN where suppressed, undefined, or without an
-        interval; the reason says which. The dimension "overall" holds every row.
-    dimensions : pandas.DataFrame
-        One row a dimension or pair: `dimension`, `label`, `kind`, `caveat`, `infers`, `block`
-        (words), `groups`, `cuts`, `residents_share`, `data_share` (lists; shares of residents and
-        of the amount, by group).
-    by_fold : pandas.DataFrame
-        `dimension`, `group`, `metric`, `fold`, `value`, `reason` (why there is none).
-    trends : pandas.DataFrame
-        Whether each figure rises or falls over the folds (see `find_trends`).
-    withheld : pandas.DataFrame
-        `kind` ("overall", "fold", "area", "entity"), `slice`: figures of the evaluation that may
-        not be shown beside these.
-    causes : pandas.DataFrame
-        `dimension`, `group` of those that are hidden for another's sake, and whose (`cause`): for
-        the analyst, never for a card.
-    verdicts : pandas.DataFrame
-        One row a dimension and limit (see `judge_dimensions`).
-    decidable : pandas.DataFrame
-        What each limit could have decided, whatever the gaps (see `foresee_decisions`).
-    findings : tuple of Finding
-        One a limit and group, one a limit and pair of dimensions, `audit.representation` and
-        `audit.inspected_more`; the gravest first.
-    slopes : pandas.DataFrame or None
-        Of lists, calibration by group, `dimension` "overall" first: `dimension`, `group`, `n`,
-        `yes`, `slope`, `slope_low`, `slope_high`, `intercept`, `intercept_low`, `intercept_high`,
-        `error` (mean distance of score and outcome over bands), `chance` (the same if every score
-        held exactly), `reason`.
-    curves : pandas.DataFrame or None
-        Of lists, `Evaluation.curve` by `dimension` and `group`.
-    attention : pandas.DataFrame or None
-        Of cases, where one looked: `dimension`, `group`, `cases`, `entities`, `cases_per_entity`,
-        `low`, `high`, `ratio` (to everyone's), `ratio_low`, `ratio_high` (simultaneous),
-        `base_rate`, `reason`.
-    shares, counts : pandas.DataFrame or None
-        Of rows that are no entities and no cases, as `Shares` has them: who is in them and who
-        receives; the counts of a yes or no are not for publication.
-    reach : pandas.DataFrame or None
-        Of lists, what is found of each group: `dimension`, `group`, `model` ("forecast",
-        "baseline.<name>"), `capacity` (cases a slot; NaN: as many as the list selects), `own`
-        (whether it is the list as it is), `n`, `yes`, `selected`, `found`, and of baselines the
-        list's share found less theirs: `difference`, `low`, `high` (simultaneous over the groups of
-        a dimension), `verdict`. What may not be said is no row of it (see `reach_groups`).
-    """
+    """For whom the forecast holds."""
 
     table: pd.DataFrame
+    """One row a dimension, group and metric: `dimension`, `group`, `metric`, `value`, `low`, `high`
+    (its own interval), `reference`, `reference_value`, `gap`, `gap_low`, `gap_high` (the interval
+    that decided: of two one-sided tests, its own where it passes, else simultaneous over the
+    dimension's groups), `limit`, `n` (rows, weighted), `amount` (sum of the outcomes, in the
+    target's unit), `size` (what the figure is a share of), `blocks`, `status`, `grade` (`Grade`,
+    empty without a verdict), `served` ("worse" or "better" than what it is compared with, where the
+    metric says which), `reason` (a sentence), `more_blocks`, `people` (whether they are counted),
+    `value_least`, `value_most`, `reference_least`, `reference_most` (the range that is said instead
+    of the exact figure; NaN where that is said; the verdict follows from exact figures). Figures
+    are NaN where suppressed, undefined, or without an interval; the reason says which. The
+    dimension "overall" holds every row."""
     dimensions: pd.DataFrame
+    """One row a dimension or pair: `dimension`, `label`, `kind`, `caveat`, `infers`, `block`
+    (words), `groups`, `cuts`, `residents_share`, `data_share` (lists; shares of residents and of
+    the amount, by group)."""
     by_fold: pd.DataFrame
+    """`dimension`, `group`, `metric`, `fold`, `value`, `reason` (why there is none)."""
     trends: pd.DataFrame
+    """Whether each figure rises or falls over the folds (see `find_trends`)."""
     withheld: pd.DataFrame
+    """`kind` ("overall", "fold", "area", "entity"), `slice`: figures of the evaluation that may not
+    be shown beside these."""
     causes: pd.DataFrame
+    """`dimension`, `group` of those that are hidden for another's sake, and whose (`cause`): for
+    the analyst, never for a card."""
     verdicts: pd.DataFrame
+    """One row a dimension and limit (see `judge_dimensions`)."""
     decidable: pd.DataFrame
+    """What each limit could have decided, whatever the gaps (see `foresee_decisions`)."""
     findings: tuple[Finding, ...]
+    """One a limit and group, one a limit and pair of dimensions, `audit.representation` and
+    `audit.inspected_more`; the gravest first."""
     slopes: pd.DataFrame | None = None
+    """Of lists, calibration by group, `dimension` "overall" first: `dimension`, `group`, `n`,
+    `yes`, `slope`, `slope_low`, `slope_high`, `intercept`, `intercept_low`, `intercept_high`,
+    `error` (mean distance of score and outcome over bands), `chance` (the same if every score held
+    exactly), `reason`."""
     curves: pd.DataFrame | None = None
+    """Of lists, `Evaluation.curve` by `dimension` and `group`."""
     attention: pd.DataFrame | None = None
+    """Of cases, where one looked: `dimension`, `group`, `cases`, `entities`, `cases_per_entity`,
+    `low`, `high`, `ratio` (to everyone's), `ratio_low`, `ratio_high` (simultaneous), `base_rate`,
+    `reason`."""
     shares: pd.DataFrame | None = None
     counts: pd.DataFrame | None = None
+    """Of rows that are no entities and no cases, as `Shares` has them: who is in them and who
+    receives; the counts of a yes or no are not for publication."""
     reach: pd.DataFrame | None = None
+    """Of lists, what is found of each group: `dimension`, `group`, `model` ("forecast",
+    "baseline.<name>"), `capacity` (cases a slot; NaN: as many as the list selects), `own` (whether
+    it is the list as it is), `n`, `yes`, `selected`, `found`, and of baselines the list's share
+    found less theirs: `difference`, `low`, `high` (simultaneous over the groups of a dimension),
+    `verdict`. What may not be said is no row of it (see `reach_groups`)."""
 
 
 def audit_predictions(predictions: Predictions, groups: Groups, spec: AuditableSpec) -> Audit:

@@ -51,48 +51,37 @@ MEASURERS: Final[dict[str, Callable[[Predictions, AuditableSpec], Measurer]]] = 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How good the predictions are.
-
-    Attributes
-    ----------
-    metrics : pandas.DataFrame
-        One row a `model` ("forecast", "baseline.x", "candidate.y"), `metric`, `slice_kind`
-        ("overall", "fold", "step"; "area" and "entity" of the forecast alone) and `slice`: `value`,
-        its interval `low` to `high` (NaN where there is none), `n` (rows behind it), `left_out`
-        (rows of the slice that it could not use), `reason` (why there is no value or no interval),
-        `size` (what a figure is a share of, where the slice does not say it); where the whole has
-        few people of a kind (`bound_whole`), `value_least` and `value_most`, the range that is said
-        in place of a value.
-    comparisons : pandas.DataFrame
-        One row a `baseline` and `metric`: `value`, `baseline_value` (on the rows where both exist),
-        `difference`, `low`, `high` (ends of one-sided tests), `n`, `n_blocks`, `verdict` (of the
-        headline metric alone: the others stand beside it), `more_blocks`, `sentence`, `unsaid`
-        (whether its figures may not be shown), `better`
-        ("high" or "low": which sign of `difference` is the better), `block` (what was taken to
-        vary), `folds_won`, `folds`, `places_won`, `places` (in how many the forecast was better; 0
-        of 0 where that is not counted).
-    findings : tuple of Finding
-        `evaluate.better_than_baselines.<name>`, and `evaluate.coverage` or `evaluate.calibration`.
-    at_capacity : pandas.DataFrame or None
-        Capacity curve of a list: one row a `model` and `capacity` (cases a slot), `share` of the
-        cases that is selected, `selected`, `found`, and `precision`, `recall`, `lift` with `_low`
-        and `_high`, `declared` (whether it is the project's own capacity), `reason`.
-    curve : pandas.DataFrame or None
-        Calibration curve of a list over everyone, one row a score `band` (see `draw_curve`).
-    worth : pandas.DataFrame or None
-        What each way of spending the same budget reaches, one row a `way` (see `measure_worth`).
-    shares : pandas.DataFrame or None
-        What each way finds at parts of all visits, on the cases that the city's own score answers
-        (see `spend_shares`).
-    """
+    """How good the predictions are."""
 
     metrics: pd.DataFrame
+    """One row a `model` ("forecast", "baseline.x", "candidate.y"), `metric`, `slice_kind`
+    ("overall", "fold", "step"; "area" and "entity" of the forecast alone) and `slice`: `value`, its
+    interval `low` to `high` (NaN where there is none), `n` (rows behind it), `left_out` (rows of
+    the slice that it could not use), `reason` (why there is no value or no interval), `size` (what
+    a figure is a share of, where the slice does not say it); where the whole has few people of a
+    kind (`bound_whole`), `value_least` and `value_most`, the range that is said in place of a
+    value."""
     comparisons: pd.DataFrame
+    """One row a `baseline` and `metric`: `value`, `baseline_value` (on the rows where both exist),
+    `difference`, `low`, `high` (ends of one-sided tests), `n`, `n_blocks`, `verdict` (of the
+    headline metric alone: the others stand beside it), `more_blocks`, `sentence`, `unsaid` (whether
+    its figures may not be shown), `better` ("high" or "low": which sign of `difference` is the
+    better), `block` (what was taken to vary), `folds_won`, `folds`, `places_won`, `places` (in how
+    many the forecast was better; 0 of 0 where that is not counted)."""
     findings: tuple[Finding, ...] = ()
+    """`evaluate.better_than_baselines.<name>`, and `evaluate.coverage` or `evaluate.calibration`.
+    """
     at_capacity: pd.DataFrame | None = None
+    """Capacity curve of a list: one row a `model` and `capacity` (cases a slot), `share` of the
+    cases that is selected, `selected`, `found`, and `precision`, `recall`, `lift` with `_low` and
+    `_high`, `declared` (whether it is the project's own capacity), `reason`."""
     curve: pd.DataFrame | None = None
+    """Calibration curve of a list over everyone, one row a score `band` (see `draw_curve`)."""
     worth: pd.DataFrame | None = None
+    """What each way of spending the same budget reaches, one row a `way` (see `measure_worth`)."""
     shares: pd.DataFrame | None = None
+    """What each way finds at parts of all visits, on the cases that the city's own score answers
+    (see `spend_shares`)."""
 
 
 def evaluate_predictions(predictions: Predictions, spec: AuditableSpec) -> Evaluation:

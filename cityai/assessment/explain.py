@@ -48,49 +48,35 @@ EXACT: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the tree part of the forecast looked at.
-
-    Attributes
-    ----------
-    drivers : pandas.DataFrame
-        One row a feature, or group of near-duplicates: `feature` (its leading member), `label`,
-        `members` (list), `importance` (mean absolute part, in the target's unit), `share` of all,
-        `rank` from 1, `stability` (standard deviation of the share over folds; NaN with one fold),
-        `folds_in_top` (folds in which it ranks among the first `TOP`).
-    by_group : pandas.DataFrame
-        `dimension`, `group`, `feature`, `mean_shap` (signed), `importance`; weighted by membership,
-        NaN for groups that may not be shown.
-    method, caveat : str
-        How it was made, and what it does not say.
-    weight : float
-        Share of the forecast that the trees are, mean over test folds.
-    additivity_error : float
-        Largest relative difference between a raw score and its base plus parts.
-    findings : tuple of Finding
-        `explain.additivity`.
-    rows : pandas.DataFrame
-        The rows explained: `fold`, `entity_id`, `step`, `level`, `base`, `raw` (raw score). Not
-        for publication, nor are the next two.
-    values, data : pandas.DataFrame
-        (rows, features): parts of the raw score, and the features' values.
-    labels : dict of str to str
-        Words for readers, by feature.
-    own : bool
-        Whether models of the city's own are among those explained.
-    """
+    """What the tree part of the forecast looked at."""
 
     drivers: pd.DataFrame
+    """One row a feature, or group of near-duplicates: `feature` (its leading member), `label`,
+    `members` (list), `importance` (mean absolute part, in the target's unit), `share` of all,
+    `rank` from 1, `stability` (standard deviation of the share over folds; NaN with one fold),
+    `folds_in_top` (folds in which it ranks among the first `TOP`)."""
     by_group: pd.DataFrame
+    """`dimension`, `group`, `feature`, `mean_shap` (signed), `importance`; weighted by membership,
+    NaN for groups that may not be shown."""
     method: str
     caveat: str
+    """How it was made, and what it does not say."""
     weight: float
+    """Share of the forecast that the trees are, mean over test folds."""
     additivity_error: float
+    """Largest relative difference between a raw score and its base plus parts."""
     findings: tuple[Finding, ...]
+    """`explain.additivity`."""
     rows: pd.DataFrame
+    """The rows explained: `fold`, `entity_id`, `step`, `level`, `base`, `raw` (raw score). Not for
+    publication, nor are the next two."""
     values: pd.DataFrame
     data: pd.DataFrame
+    """(rows, features): parts of the raw score, and the features' values."""
     labels: dict[str, str]
+    """Words for readers, by feature."""
     own: bool = False
+    """Whether models of the city's own are among those explained."""
 
     def to_shap(self) -> shap.Explanation:
         """Hand the parts of the raw score to those who know shap and its plots."""

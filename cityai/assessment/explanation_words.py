@@ -30,19 +30,13 @@ SPACES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How predictions of one target are explained.
-
-    Attributes
-    ----------
-    most : int
-        Rows explained in each fold; more are sampled, the same ones every time.
-    method, caveat : str
-        How it is made, and what it does not say.
-    """
+    """How predictions of one target are explained."""
 
     most: int
+    """Rows explained in each fold; more are sampled, the same ones every time."""
     method: str
     caveat: str
+    """How it is made, and what it does not say."""
 
 
 MANNERS: Final = {

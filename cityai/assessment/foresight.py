@@ -23,15 +23,10 @@ MOST_FOLDS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """What the design of an audit could decide.
-
-    Attributes
-    ----------
-    decidable : pandas.DataFrame
-        As `Audit.decidable`, by the intervals of the rehearsal.
-    """
+    """What the design of an audit could decide."""
 
     decidable: pd.DataFrame
+    """As `Audit.decidable`, by the intervals of the rehearsal."""
 
     def choose_worst(self) -> pd.DataFrame:
         """Choose the dimension of each limit that is decided least well."""

@@ -181,24 +181,16 @@ def _scale_features(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the model looks at, averaged over the rows of each entity.
-
-    Attributes
-    ----------
-    entities : pandas.Index
-        (E,) sorted.
-    blocks : dict of str to numpy.ndarray
-        (E, F) columns of each feature; none where nothing can be learnt from it.
-    labels : Mapping of str to str
-        What features are called.
-    note : str
-        What was left out of the sight, and that the entity itself is seen.
-    """
+    """What the model looks at, averaged over the rows of each entity."""
 
     entities: pd.Index
+    """(E,) sorted."""
     blocks: dict[str, np.ndarray]
+    """(E, F) columns of each feature; none where nothing can be learnt from it."""
     labels: Mapping[str, str]
+    """What features are called."""
     note: str
+    """What was left out of the sight, and that the entity itself is seen."""
 
 
 def average_entities(

@@ -14,58 +14,40 @@ from cityai.records.metric import Metric
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """A paired comparison with a baseline in one figure, on the rows that both answer.
-
-    Attributes
-    ----------
-    metric : Metric
-        The figure.
-    ours, theirs : float
-        The forecast's and the baseline's; NaN where undefined or not to be shown.
-    n : float
-        Rows behind it.
-    unit : str
-        What the figure is in.
-    margin : float
-        Half the width of the difference's interval, each end a one-sided test; NaN where there is
-        none.
-    blocks : int
-        Blocks behind the interval.
-    block : str
-        What was taken to vary.
-    days : float
-        From one block to the next, where blocks are times; NaN elsewhere.
-    digits : int
-        Decimals in which a share is said.
-    folds_won, folds : int
-        Test folds in which the forecast was better, of how many; 0 where that is not counted.
-    places_won, places : int
-        The same of places, over all folds.
-    reason : str
-        Why there is nothing to compare.
-    unsaid : bool
-        Whether both figures stay unsaid, because a small count would follow from them.
-    silent : tuple of Status
-        Verdicts that would give it away, too.
-    """
+    """A paired comparison with a baseline in one figure, on the rows that both answer."""
 
     metric: Metric
+    """The figure."""
     ours: float
     theirs: float
+    """The forecast's and the baseline's; NaN where undefined or not to be shown."""
     n: float
+    """Rows behind it."""
     unit: str
+    """What the figure is in."""
     margin: float = float("nan")
+    """Half the width of the difference's interval, each end a one-sided test; NaN where there is
+    none."""
     blocks: int = 0
+    """Blocks behind the interval."""
     block: str = ""
+    """What was taken to vary."""
     days: float = float("nan")
+    """From one block to the next, where blocks are times; NaN elsewhere."""
     digits: int = 1
+    """Decimals in which a share is said."""
     folds_won: int = 0
     folds: int = 0
+    """Test folds in which the forecast was better, of how many; 0 where that is not counted."""
     places_won: int = 0
     places: int = 0
+    """The same of places, over all folds."""
     reason: str = ""
+    """Why there is nothing to compare."""
     unsaid: bool = False
+    """Whether both figures stay unsaid, because a small count would follow from them."""
     silent: tuple[Status, ...] = ()
+    """Verdicts that would give it away, too."""
 
 
 class Measurer(Protocol):

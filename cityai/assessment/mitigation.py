@@ -54,40 +54,30 @@ OUTCOMES: Final = ("as it is", "closed", "narrowed", "not shown", "widened", "no
 
 @dataclass(frozen=True, slots=True)
 class Mitigation:
-    """What was tried to close a gap, what it did, and what was chosen.
-
-    Attributes
-    ----------
-    dimension, label, metric, reference : str
-        The gap: of which groups, in which metric, to whom.
-    options : pandas.DataFrame
-        One row an option and metric (the declared one, and `unmet_need`): `option`, `label`,
-        `told`, `chosen`, `uses_groups`, `metric`, `cost_metric`, `group` (the one farthest behind
-        before), `amount` (its outcomes), `before`, `after` (its gap), `closed` (how far it moved
-        towards 0), `lost` (rise of the cost metric for the whole city), each with ``_low`` and
-        ``_high``, `blocks`, `status` (of what remains, against the limit), `outcome` (of
-        `OUTCOMES`), `reason` (a sentence).
-    groups : pandas.DataFrame
-        One row an option, metric and group: `value_before`, `value_after`, and `before`, `after`,
-        `closed` with their simultaneous intervals; NaN where suppressed (`status`).
-    corrections : pandas.DataFrame
-        `option`, `fold` (0 is the next, not yet asked), `entity_id`, `factor`, `boost`. Not for
-        publication.
-    predictions : Predictions
-        The forecast with what was chosen.
-    findings : tuple of Finding
-        `mitigation.choice` and `mitigation.protected_attribute`.
-    """
+    """What was tried to close a gap, what it did, and what was chosen."""
 
     dimension: str
     label: str
     metric: str
     reference: str
+    """The gap: of which groups, in which metric, to whom."""
     options: pd.DataFrame
+    """One row an option and metric (the declared one, and `unmet_need`): `option`, `label`, `told`,
+    `chosen`, `uses_groups`, `metric`, `cost_metric`, `group` (the one farthest behind before),
+    `amount` (its outcomes), `before`, `after` (its gap), `closed` (how far it moved towards 0),
+    `lost` (rise of the cost metric for the whole city), each with ``_low`` and ``_high``, `blocks`,
+    `status` (of what remains, against the limit), `outcome` (of `OUTCOMES`), `reason` (a sentence).
+    """
     groups: pd.DataFrame
+    """One row an option, metric and group: `value_before`, `value_after`, and `before`, `after`,
+    `closed` with their simultaneous intervals; NaN where suppressed (`status`)."""
     corrections: pd.DataFrame
+    """`option`, `fold` (0 is the next, not yet asked), `entity_id`, `factor`, `boost`. Not for
+    publication."""
     predictions: Predictions
+    """The forecast with what was chosen."""
     findings: tuple[Finding, ...]
+    """`mitigation.choice` and `mitigation.protected_attribute`."""
 
 
 def apply_choice(backtest: Backtest, mitigation: Mitigation) -> Backtest:

@@ -93,23 +93,17 @@ ALONE = say("Each of its values belongs to a single entity, so nothing can be le
 
 @dataclass(frozen=True)
 class Proxies:
-    """How well features recover group membership.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a dimension and feature, and one for all together: `feature`, `label`, `recovered`
-        (1 for perfectly, 0 for no better than the average), `low`, `high`, `chance` (what the most
-        telling of all features exceeds by chance once in twenty), `verdict`, `entities`, `reason`
-        (why there is none). A verdict is "found" where the figure exceeds chance, its interval lies
-        above 0 and it is at least `LEAST_RECOVERED`; "hardly" where it is less; "on the map" where
-        places cannot be judged; else "not shown", or "unknown" without a figure.
-    findings : tuple of Finding
-        `audit.proxy`, one a dimension. They inform, and have no status of a check.
-    """
+    """How well features recover group membership."""
 
     table: pd.DataFrame
+    """One row a dimension and feature, and one for all together: `feature`, `label`, `recovered` (1
+    for perfectly, 0 for no better than the average), `low`, `high`, `chance` (what the most telling
+    of all features exceeds by chance once in twenty), `verdict`, `entities`, `reason` (why there is
+    none). A verdict is "found" where the figure exceeds chance, its interval lies above 0 and it is
+    at least `LEAST_RECOVERED`; "hardly" where it is less; "on the map" where places cannot be
+    judged; else "not shown", or "unknown" without a figure."""
     findings: tuple[Finding, ...]
+    """`audit.proxy`, one a dimension. They inform, and have no status of a check."""
 
 
 def measure_proxies(rows: Rows, groups: Groups, spec: BaseProjectSpec) -> Proxies:

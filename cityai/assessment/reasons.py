@@ -44,24 +44,17 @@ class Effect(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reasons:
-    """What moved each prediction most.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a prediction and reason: ``row`` (position of the prediction), ``place`` (from 1),
-        ``feature``, ``label``, ``members`` (how many features move together under it), ``value``
-        (as told), ``effect`` (its part), ``sensitive`` (why a feature that stands close to a
-        protected group is used; empty for others), ``sentence``.
-    caveat : str
-        What the reasons do not say.
-    note : str
-        How much of the prediction they speak for.
-    """
+    """What moved each prediction most."""
 
     table: pd.DataFrame
+    """One row a prediction and reason: ``row`` (position of the prediction), ``place`` (from 1),
+    ``feature``, ``label``, ``members`` (how many features move together under it), ``value`` (as
+    told), ``effect`` (its part), ``sensitive`` (why a feature that stands close to a protected
+    group is used; empty for others), ``sentence``."""
     caveat: str
+    """What the reasons do not say."""
     note: str
+    """How much of the prediction they speak for."""
 
     def list_sentences(self, row: int) -> tuple[str, ...]:
         """Return the sentences of one prediction, the weightiest first."""

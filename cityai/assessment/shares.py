@@ -25,24 +25,17 @@ CODE = "audit.representation"
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares and counts by group.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a dimension and group: `rows` (weighted), `rows_share`, `population_share` (of the
-        residents, NaN where they are not known), `received_share` (of all who were selected, or of
-        the whole forecast) and `reason` (why a row is empty).
-    counts : pandas.DataFrame
-        For a yes or no, one row a dimension and group: `n`, `decided`, `selected`, `known`,
-        `outcomes`, `tp`, `fp`, `tn`, `fn`. Empty for amounts. It is not for publication.
-    findings : tuple of Finding
-        `audit.representation`, one a dimension.
-    """
+    """Shares and counts by group."""
 
     table: pd.DataFrame
+    """One row a dimension and group: `rows` (weighted), `rows_share`, `population_share` (of the
+    residents, NaN where they are not known), `received_share` (of all who were selected, or of the
+    whole forecast) and `reason` (why a row is empty)."""
     counts: pd.DataFrame
+    """For a yes or no, one row a dimension and group: `n`, `decided`, `selected`, `known`,
+    `outcomes`, `tp`, `fp`, `tn`, `fn`. Empty for amounts. It is not for publication."""
     findings: tuple[Finding, ...]
+    """`audit.representation`, one a dimension."""
 
 
 def count_shares(

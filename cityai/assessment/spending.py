@@ -53,20 +53,14 @@ class Way(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """Lists that are worked off from the top.
-
-    Attributes
-    ----------
-    chosen, size, start : numpy.ndarray
-        (L,) cases that the budget reaches in each list, cases in it, where it begins in `found`.
-    found : numpy.ndarray
-        (sum of size + 1,) true cases among the first 0, 1, 2 ... of each list.
-    """
+    """Lists that are worked off from the top."""
 
     chosen: Floats
     size: Floats
     start: np.ndarray
+    """(L,) cases that the budget reaches in each list, cases in it, where it begins in `found`."""
     found: Floats
+    """(sum of size + 1,) true cases among the first 0, 1, 2 ... of each list."""
 
     @property
     def need(self) -> float:

@@ -34,20 +34,15 @@ class Judged(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many came out which way.
-
-    Attributes
-    ----------
-    passed, failed, unknown, hidden, informed : int
-        Those that passed; failed, or could not be made; lack evidence; may not be shown; only
-        inform. Together they are all.
-    """
+    """How many came out which way."""
 
     passed: int
     failed: int
     unknown: int
     hidden: int
     informed: int
+    """Those that passed; failed, or could not be made; lack evidence; may not be shown; only
+    inform. Together they are all."""
 
     @property
     def by_status(self) -> dict[str, int]:

@@ -12,18 +12,12 @@ from cityai.card.render.page import render_pages
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """A card for people, for repositories, and for machines.
-
-    Attributes
-    ----------
-    files : dict of str to str
-        Text by name of the file.
-    figures : tuple of Figure
-        The pictures on its pages.
-    """
+    """A card for people, for repositories, and for machines."""
 
     files: dict[str, str]
+    """Text by name of the file."""
     figures: tuple[Figure, ...] = field(default=(), compare=False)
+    """The pictures on its pages."""
 
     @property
     def html(self) -> dict[str, str]:

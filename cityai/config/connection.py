@@ -44,36 +44,24 @@ class ConnectionSpec(SpecRecord):
 
 @dataclass(frozen=True)
 class Query:
-    """A SELECT, and the connection that it is asked through.
-
-    Attributes
-    ----------
-    connection : str
-        The connection's name in the city's file.
-    driver : str
-        As in `ConnectionSpec`.
-    variable : str
-        Environment variable with the address.
-    statement : str
-        The SELECT, without a semicolon.
-    zone : str
-        The city's time zone: that of the session.
-    where : str
-        Its file, or the table, for messages.
-    known : str, optional
-        Column that says when a row could be seen.
-    kept : Path, optional
-        Private folder in which rows that came are kept.
-    """
+    """A SELECT, and the connection that it is asked through."""
 
     connection: str
+    """The connection's name in the city's file."""
     driver: Driver
+    """As in `ConnectionSpec`."""
     variable: str
+    """Environment variable with the address."""
     statement: str
+    """The SELECT, without a semicolon."""
     zone: str
+    """The city's time zone: that of the session."""
     where: str
+    """Its file, or the table, for messages."""
     known: str | None = None
+    """Column that says when a row could be seen."""
     kept: Path | None = None
+    """Private folder in which rows that came are kept."""
 
 
 def write_query(

@@ -32,18 +32,12 @@ class AuditHead(SpecRecord):
 
 @dataclass(frozen=True, repr=False)
 class AuditRequest(Project[AuditFileSpec]):
-    """An audit of given predictions, as it was ordered: a project that fits nothing.
-
-    Attributes
-    ----------
-    path : Path
-        The audit file.
-    predictions : Path or None
-        The file that was handed over.
-    """
+    """An audit of given predictions, as it was ordered: a project that fits nothing."""
 
     path: Path
+    """The audit file."""
     predictions: Path | None = None
+    """The file that was handed over."""
 
     @property
     def file(self) -> Path:

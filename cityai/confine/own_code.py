@@ -19,25 +19,17 @@ from cityai.errors import CityaiError, DataError, SpecError, suggest_name
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnFunction:
-    """A function of the file.
-
-    Attributes
-    ----------
-    name, label : str
-        Its name; the first line of its docstring.
-    where : str
-        File, line and name, for messages.
-    path : str
-        The file.
-    call : callable
-        The function.
-    """
+    """A function of the file."""
 
     name: str
     label: str
+    """Its name; the first line of its docstring."""
     where: str
+    """File, line and name, for messages."""
     path: str
+    """The file."""
     call: Callable[..., Any]
+    """The function."""
 
 
 def run_file(path: str, code: bytes, watch: Watch) -> ModuleType:

@@ -49,36 +49,24 @@ _JUDGED: Final = 100_000
 
 @dataclass(frozen=True)
 class Contract:
-    """What every row of a table must keep.
-
-    Attributes
-    ----------
-    columns : dict[str, ColumnSpec]
-        Contract of each column that is read, in order; `required` is final.
-    zone : str
-        The city's time zone.
-    is_utc : bool
-        Whether moments without an offset are written in UTC.
-    decimal : str
-        Decimal mark of numbers written as text.
-    missing : tuple[str, ...]
-        Texts that stand for a missing value.
-    thousands : str
-        Mark between thousands of numbers written as text; empty without one.
-    beside : tuple[str, ...]
-        Texts beside a number that are not part of it.
-    suppressed : tuple[str, ...]
-        Texts for an amount that its owner hides.
-    """
+    """What every row of a table must keep."""
 
     columns: dict[str, ColumnSpec]
+    """Contract of each column that is read, in order; `required` is final."""
     zone: str
+    """The city's time zone."""
     is_utc: bool
+    """Whether moments without an offset are written in UTC."""
     decimal: str
+    """Decimal mark of numbers written as text."""
     missing: tuple[str, ...]
+    """Texts that stand for a missing value."""
     thousands: str = ""
+    """Mark between thousands of numbers written as text; empty without one."""
     beside: tuple[str, ...] = ()
+    """Texts beside a number that are not part of it."""
     suppressed: tuple[str, ...] = ()
+    """Texts for an amount that its owner hides."""
 
     def place(self, name: str) -> int:
         """Return the number of a column; its cells are `v`, its reasons `r` with that number."""

@@ -41,19 +41,13 @@ MOST_CELLS: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """The targets of rows, and what any honest feature may tell of them.
-
-    Attributes
-    ----------
-    values : numpy.ndarray
-        (rows,) float64; NaN where the label is not final.
-    usual : numpy.ndarray or None
-        (rows, 3) float64 of an amount: the latest value, the value one season before, and the
-        recent level. None of a yes (1) or no (0).
-    """
+    """The targets of rows, and what any honest feature may tell of them."""
 
     values: Floats
+    """(rows,) float64; NaN where the label is not final."""
     usual: Floats | None = None
+    """(rows, 3) float64 of an amount: the latest value, the value one season before, and the recent
+    level. None of a yes (1) or no (0)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,19 +112,13 @@ def _find_lost(
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Areas without a row for the same periods, against their habit.
-
-    Attributes
-    ----------
-    first, end : int
-        The periods, half-open.
-    areas : tuple[str, ...]
-        Ids, sorted.
-    """
+    """Areas without a row for the same periods, against their habit."""
 
     first: int
     end: int
+    """The periods, half-open."""
     areas: tuple[str, ...]
+    """Ids, sorted."""
 
 
 def find_areas(snapshot: Events) -> pd.Series:

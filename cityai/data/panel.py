@@ -28,40 +28,27 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Panel:
-    """Dense what-was-known-when.
-
-    Attributes
-    ----------
-    periods : Periods
-        The time axis, P periods.
-    entity_ids : tuple[str, ...]
-        The cohort, sorted, E entities.
-    final : numpy.ndarray
-        (P, E) float64: the total as it stands now. NaN before an entity's first row, where every
-        amount is missing and, for measurements, where nothing was reported.
-    active : numpy.ndarray
-        (P + 1, E) bool: whether the entity is asked about at this origin.
-    delay : int
-        Whole periods from a period's end until its total is mature.
-    parts : Parts
-        All parts, prompt and late, in the order in which they became visible.
-    gaps : bool
-        Whether a period without a row is missing rather than zero.
-    blind : int
-        Latest periods of which nothing is ever visible, since every row is seen later.
-    held : tuple of Vintages
-        The past at some origins, at hand for `known_at`.
-    """
+    """Dense what-was-known-when."""
 
     periods: Periods
+    """The time axis, P periods."""
     entity_ids: tuple[str, ...]
+    """The cohort, sorted, E entities."""
     final: Floats
+    """(P, E) float64: the total as it stands now. NaN before an entity's first row, where every
+    amount is missing and, for measurements, where nothing was reported."""
     active: Flags
+    """(P + 1, E) bool: whether the entity is asked about at this origin."""
     delay: int
+    """Whole periods from a period's end until its total is mature."""
     parts: Parts
+    """All parts, prompt and late, in the order in which they became visible."""
     gaps: bool = False
+    """Whether a period without a row is missing rather than zero."""
     blind: int = 0
+    """Latest periods of which nothing is ever visible, since every row is seen later."""
     held: tuple[Vintages, ...] = ()
+    """The past at some origins, at hand for `known_at`."""
 
     def hold(self, origins: Iterable[int]) -> Panel:
         """Return the panel with the past at some origins at hand: it is asked for many times."""

@@ -52,15 +52,6 @@ _EPOCH_MONDAY: Final = np.datetime64("1970-01-05", "D")
 class Periods:
     """A time axis in the city's local calendar.
 
-    Attributes
-    ----------
-    freq : {"day", "week", "month"}
-        Length of a period. Weeks begin on Monday.
-    first : pandas.Timestamp
-        Start of period 0: local midnight without a zone, a Monday for weeks, a first for months.
-    count : int
-        Number of periods whose data may be known; index `count` is the first future period.
-
     Raises
     ------
     ValueError
@@ -68,8 +59,11 @@ class Periods:
     """
 
     freq: Period
+    """Length of a period. Weeks begin on Monday."""
     first: pd.Timestamp
+    """Start of period 0: local midnight without a zone, a Monday for weeks, a first for months."""
     count: int
+    """Number of periods whose data may be known; index `count` is the first future period."""
 
     def __post_init__(self) -> None:
         if self.first.tzinfo is not None or self.first != find_start(self.freq, self.first):

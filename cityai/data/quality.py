@@ -44,36 +44,26 @@ MEASURES: Final = ("dimension", "measure", "slice", "value", "n", "limit", "stat
 
 @dataclass(frozen=True)
 class QualityReport:
-    """The quality of the data.
-
-    Attributes
-    ----------
-    measures : pandas.DataFrame
-        dimension, measure (words, with the column), slice (``overall`` or an area's id), value
-        (share in [0, 1], NaN when nothing could be measured), n (int64 cells or rows), limit,
-        status. A figure of an area counts when it is of enough rows (the policy's `small_cell`),
-        and that of ``not recorded`` is shown alone. The median delay, in days, has no limit, nor
-        has the share of an area's periods with a row: there each is held to its own habit.
-    counts : RowCounts
-        Rows in and out.
-    rejects : pandas.DataFrame
-        row_number, column, value, reason.
-    findings : tuple[Finding, ...]
-        Gravest first.
-    by_period : pandas.DataFrame
-        period_start, rows (int64), entities_reporting (int64), median_delay_days (NaN when the
-        data do not say when a row was known).
-    left, versions : pandas.DataFrame
-        What left databases, and which versions were read; see `Events`.
-    """
+    """The quality of the data."""
 
     measures: pd.DataFrame
+    """dimension, measure (words, with the column), slice (``overall`` or an area's id), value
+    (share in [0, 1], NaN when nothing could be measured), n (int64 cells or rows), limit, status. A
+    figure of an area counts when it is of enough rows (the policy's `small_cell`), and that of
+    ``not recorded`` is shown alone. The median delay, in days, has no limit, nor has the share of
+    an area's periods with a row: there each is held to its own habit."""
     counts: RowCounts
+    """Rows in and out."""
     rejects: pd.DataFrame
+    """row_number, column, value, reason."""
     findings: tuple[Finding, ...]
+    """Gravest first."""
     by_period: pd.DataFrame
+    """period_start, rows (int64), entities_reporting (int64), median_delay_days (NaN when the data
+    do not say when a row was known)."""
     left: pd.DataFrame = field(default_factory=list_left)
     versions: pd.DataFrame = field(default_factory=list_versions)
+    """What left databases, and which versions were read; see `Events`."""
 
 
 def list_nothing(events: Events, findings: Iterable[Finding]) -> QualityReport:
@@ -95,21 +85,14 @@ def list_nothing(events: Events, findings: Iterable[Finding]) -> QualityReport:
 
 @dataclass(frozen=True, slots=True)
 class TableQuality(Generic[SpecT]):
-    """What the main table alone can tell of its quality.
-
-    Attributes
-    ----------
-    measure : callable
-        ``(events, spec) -> facts`` beside those of the rows, as `collect_facts` gives them.
-    count : callable
-        ``(events, spec) -> by_period`` of a `QualityReport`.
-    find : callable
-        ``(events, spec, facts, by_period) -> findings``.
-    """
+    """What the main table alone can tell of its quality."""
 
     measure: Callable[[Events, SpecT], pd.DataFrame]
+    """``(events, spec) -> facts`` beside those of the rows, as `collect_facts` gives them."""
     count: Callable[[Events, SpecT], pd.DataFrame]
+    """``(events, spec) -> by_period`` of a `QualityReport`."""
     find: Callable[[Events, SpecT, pd.DataFrame, pd.DataFrame], Iterator[Finding]]
+    """``(events, spec, facts, by_period) -> findings``."""
 
 
 def report_quality(events: Events, spec: SpecT, of_table: TableQuality[SpecT]) -> QualityReport:

@@ -25,52 +25,36 @@ Moments = Sequence[pd.Timestamp] | pd.DatetimeIndex
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feature:
-    """One feature of every row.
-
-    Attributes
-    ----------
-    name : str
-        Stable name; `label` says it in a reader's words.
-    label : str
-        What it is, for readers.
-    values : numpy.ndarray
-        Broadcastable to the shape in which the rows are laid out: (origins, entities, steps) where
-        they are dense, (rows,) where they are listed. Float (NaN where there is nothing to say), or
-        codes into `categories`.
-    categories : tuple of str or None
-        The texts that codes stand for; None for a number.
-    """
+    """One feature of every row."""
 
     name: str
+    """Stable name; `label` says it in a reader's words."""
     label: str
+    """What it is, for readers."""
     values: Floats | Singles | Ints
+    """Broadcastable to the shape in which the rows are laid out: (origins, entities, steps) where
+    they are dense, (rows,) where they are listed. Float (NaN where there is nothing to say), or
+    codes into `categories`."""
     categories: tuple[str, ...] | None = None
+    """The texts that codes stand for; None for a number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Design matrix: rows with their features, and without their targets.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a question: ``entity_id``, ``as_of``, ``step`` (int16 from 1) and ``known_at`` (when
-        its label could first be seen), then one column a feature (float32, or category).
-        Dense rows are sorted by (origin, entity, step) and have, besides, ``origin``, ``period``
-        (int64), ``period_start`` and ``level`` (float64, positive, unit of the target); listed
-        ones are in the order of their cases and have ``case_id`` and ``slot``.
-    features : tuple of str
-        The columns that a model may look at.
-    categorical : tuple of str
-        Those of them that are categories.
-    labels : dict of str to str
-        What each feature is, for readers.
-    """
+    """Design matrix: rows with their features, and without their targets."""
 
     table: pd.DataFrame
+    """One row a question: ``entity_id``, ``as_of``, ``step`` (int16 from 1) and ``known_at`` (when
+    its label could first be seen), then one column a feature (float32, or category). Dense rows are
+    sorted by (origin, entity, step) and have, besides, ``origin``, ``period`` (int64),
+    ``period_start`` and ``level`` (float64, positive, unit of the target); listed ones are in the
+    order of their cases and have ``case_id`` and ``slot``."""
     features: tuple[str, ...]
+    """The columns that a model may look at."""
     categorical: tuple[str, ...]
+    """Those of them that are categories."""
     labels: dict[str, str]
+    """What each feature is, for readers."""
 
     @property
     def names(self) -> pd.Series:

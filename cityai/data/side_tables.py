@@ -33,34 +33,23 @@ LAST_MOMENT: Final = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class SideTable:
-    """One table beside the main one.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        See `read_areas`, `read_covariate` and `read_happenings`.
-    read, rejected : int
-        Rows of the source, and those that do not keep the contract.
-    rejects : pandas.DataFrame
-        row_number, column (`covariate.column`), value, reason: one row per refused cell.
-    digest : str
-        SHA-256 of the file, and of one that is joined to it.
-    where : str
-        The file, for messages.
-    left : tuple of Left
-        What left a database for it, and for one that is joined to it.
-    versions : tuple of TableVersion
-        Which versions of them were read.
-    """
+    """One table beside the main one."""
 
     table: pd.DataFrame
+    """See `read_areas`, `read_covariate` and `read_happenings`."""
     read: int
     rejected: int
+    """Rows of the source, and those that do not keep the contract."""
     rejects: pd.DataFrame
+    """row_number, column (`covariate.column`), value, reason: one row per refused cell."""
     digest: str
+    """SHA-256 of the file, and of one that is joined to it."""
     where: str = ""
+    """The file, for messages."""
     left: tuple[Left, ...] = ()
+    """What left a database for it, and for one that is joined to it."""
     versions: tuple[TableVersion, ...] = ()
+    """Which versions of them were read."""
 
 
 def read_covariate(

@@ -27,36 +27,24 @@ from cityai.records.events import Events
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowSource:
-    """Where rows come from, and what is looked at to check them.
-
-    Attributes
-    ----------
-    project : Project
-        The question, and its own functions.
-    source : Events
-        What was known, and when.
-    lay : callable
-        From a source to the function that makes its rows.
-    rows_at : RowsAt
-        That of `source` itself.
-    moments : pandas.DatetimeIndex
-        All at which anything is asked, rising.
-    searched : pandas.DatetimeIndex
-        Those whose rows are searched for leaks.
-    first_test : pandas.Timestamp
-        When the first test fold is asked about.
-    label : callable
-        From rows to their targets.
-    """
+    """Where rows come from, and what is looked at to check them."""
 
     project: Project[BaseProjectSpec]
+    """The question, and its own functions."""
     source: Events
+    """What was known, and when."""
     lay: Callable[[Events], RowsAt]
+    """From a source to the function that makes its rows."""
     rows_at: RowsAt
+    """That of `source` itself."""
     moments: pd.DatetimeIndex
+    """All at which anything is asked, rising."""
     searched: pd.DatetimeIndex
+    """Those whose rows are searched for leaks."""
     first_test: pd.Timestamp
+    """When the first test fold is asked about."""
     label: Callable[[Rows], Labels]
+    """From rows to their targets."""
 
 
 def check_time(rows: RowSource) -> tuple[Finding, ...]:

@@ -28,43 +28,29 @@ _HELD: ContextVar[dict[Path, TableVersion] | None] = ContextVar("held", default=
 
 @dataclass(frozen=True)
 class TableVersion:
-    """What a table was, at a moment.
-
-    Attributes
-    ----------
-    format : str
-        `Delta` or `Iceberg`.
-    number : str
-        The version; of Iceberg the snapshot.
-    made : datetime or None
-        When it was written, in UTC, as its log says; None where it does not.
-    home : Path
-        The table's folder, without links.
-    parts : tuple of Path
-        Its Parquet files, sorted.
-    columns : tuple of (int, str, str, str) or None
-        Where the files may call a column otherwise: its number in them, its name, the engine's
-        type, and what they must call it, if anything; None where names are the same.
-    unread : dict[str, str]
-        Columns that cannot be read, with their types.
-    deleted : dict of Path to (int, str)
-        Where rows of a file are marked as deleted: how many, and the SHA-256 of their positions.
-    divided : dict of Path to dict
-        Where the log alone holds columns by which the table is divided: their texts, by file.
-    log : tuple of str
-        What the reading process is told to find these rows: `cityai.confine.delta.find_deleted`.
-    """
+    """What a table was, at a moment."""
 
     format: str
+    """`Delta` or `Iceberg`."""
     number: str
+    """The version; of Iceberg the snapshot."""
     made: datetime | None
+    """When it was written, in UTC, as its log says; None where it does not."""
     home: Path
+    """The table's folder, without links."""
     parts: tuple[Path, ...]
+    """Its Parquet files, sorted."""
     columns: tuple[tuple[int, str, str, str], ...] | None
+    """Where the files may call a column otherwise: its number in them, its name, the engine's type,
+    and what they must call it, if anything; None where names are the same."""
     unread: dict[str, str]
+    """Columns that cannot be read, with their types."""
     deleted: dict[Path, tuple[int, str]]
+    """Where rows of a file are marked as deleted: how many, and the SHA-256 of their positions."""
     divided: dict[Path, dict[str, str | None]]
+    """Where the log alone holds columns by which the table is divided: their texts, by file."""
     log: tuple[str, ...]
+    """What the reading process is told to find these rows: `cityai.confine.delta.find_deleted`."""
 
     @property
     def told(self) -> str:

@@ -27,22 +27,15 @@ ALLOWED: Final = {"approved": "", "overridden": " by an override"}
 
 @dataclass(frozen=True, slots=True)
 class FittingModel:
-    """A logged model that fits its project.
-
-    Attributes
-    ----------
-    final : FinalModel
-        The model.
-    run_id, digest : str
-        The run that made it; SHA-256 of its manifest.
-    approval : str
-        For which phase and until when it may be used; else that it is suspended, or not approved.
-    """
+    """A logged model that fits its project."""
 
     final: FinalModel
+    """The model."""
     run_id: str
     digest: str
+    """The run that made it; SHA-256 of its manifest."""
     approval: str
+    """For which phase and until when it may be used; else that it is suspended, or not approved."""
 
 
 def find_model(project: Project[BaseProjectSpec], run_id: str = "") -> FittingModel:

@@ -31,30 +31,20 @@ TOLD = 3
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What `cityai predict` leaves.
-
-    Attributes
-    ----------
-    project : Project
-        What was asked.
-    predicted : CasePredictions
-        The predictions and their reasons.
-    model : FittingModel
-        What made them.
-    files : tuple of Path
-        The list, as CSV and Parquet.
-    sheets : tuple of Path
-        One page a case.
-    warnings : tuple of str
-        What to know before the list is used.
-    """
+    """What `cityai predict` leaves."""
 
     project: Project[BaseProjectSpec]
+    """What was asked."""
     predicted: CasePredictions
+    """The predictions and their reasons."""
     model: FittingModel
+    """What made them."""
     files: tuple[Path, ...]
+    """The list, as CSV and Parquet."""
     sheets: tuple[Path, ...]
+    """One page a case."""
     warnings: tuple[str, ...]
+    """What to know before the list is used."""
 
 
 def predict_project(

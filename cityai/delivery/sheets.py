@@ -107,21 +107,14 @@ def _write_fact(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What `cityai misses` leaves.
-
-    Attributes
-    ----------
-    project : Project
-        What was asked.
-    predicted : CasePredictions
-        The cases, what was predicted, what came to pass, and why it was predicted.
-    sheets : tuple of Path
-        One page a case.
-    """
+    """What `cityai misses` leaves."""
 
     project: Project[BaseProjectSpec]
+    """What was asked."""
     predicted: CasePredictions
+    """The cases, what was predicted, what came to pass, and why it was predicted."""
     sheets: tuple[Path, ...]
+    """One page a case."""
 
 
 def show_misses(

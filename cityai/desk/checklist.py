@@ -107,28 +107,19 @@ class Answered:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the checklist, and what there is to it.
-
-    Attributes
-    ----------
-    id, question : str
-        As the list has it.
-    own : ChecklistLine or None
-        What the city answered on its card.
-    counts : dict of str to int
-        Number of the run's checks by outcome.
-    rest : tuple of FindingPart
-        Those that did not pass, and do apply.
-    answers : tuple of Answered
-        What the card says elsewhere.
-    """
+    """A line of the checklist, and what there is to it."""
 
     id: str
     question: str
+    """As the list has it."""
     own: ChecklistLine | None
+    """What the city answered on its card."""
     counts: dict[str, int]
+    """Number of the run's checks by outcome."""
     rest: tuple[FindingPart, ...]
+    """Those that did not pass, and do apply."""
     answers: tuple[Answered, ...]
+    """What the card says elsewhere."""
 
 
 def arrange_checklist(record: CardRecord) -> dict[str, list[Line]]:

@@ -35,20 +35,12 @@ class Problem:
 
 @dataclass
 class Told:
-    """An act as a form has it.
-
-    Attributes
-    ----------
-    kind : str
-        What is said; empty where it is nothing that is said here.
-    given : dict of str to str
-        The fields as they were sent: they are shown again where something is wrong.
-    problems : list of Problem
-        What does not fit.
-    """
+    """An act as a form has it."""
 
     kind: Here | Literal[""]
+    """What is said; empty where it is nothing that is said here."""
     given: dict[str, str]
+    """The fields as they were sent: they are shown again where something is wrong."""
     reason: str = ""
     section: Section | None = None
     valid_until: date | None = None
@@ -57,6 +49,7 @@ class Told:
     decision: Taken | None = None
     seen: Shown = field(default_factory=lambda: Shown("", ""))
     problems: list[Problem] = field(default_factory=list)
+    """What does not fit."""
 
 
 def read_fields(body: bytes) -> dict[str, str]:

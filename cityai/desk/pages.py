@@ -97,24 +97,16 @@ SHOWN: Final = 1_500
 
 @dataclass(frozen=True)
 class View:
-    """Who looks at which page, and in which language.
-
-    Attributes
-    ----------
-    language : str
-        ``en``, ``es``, ``pt`` or ``fr``.
-    path : str
-        The page's address after the language.
-    session : Session or None
-        Who signed in.
-    record : CardRecord or None
-        The card that it is about: its city's own words are shown as the city says them.
-    """
+    """Who looks at which page, and in which language."""
 
     language: str
+    """``en``, ``es``, ``pt`` or ``fr``."""
     path: str = "/"
+    """The page's address after the language."""
     session: Session | None = None
+    """Who signed in."""
     record: CardRecord | None = None
+    """The card that it is about: its city's own words are shown as the city says them."""
 
     def render(self, template: str, **more: object) -> str:
         """Return the page."""

@@ -21,21 +21,14 @@ from cityai.store.cards import CARDS
 
 @dataclass(frozen=True)
 class Asked:
-    """A phase of a system, and how its review stands.
-
-    Attributes
-    ----------
-    part : PhasePart
-        Whether it may be used so.
-    request : Link or None
-        The last act that asked for a review.
-    of_card : bool
-        Whether that was of the card as it is now.
-    """
+    """A phase of a system, and how its review stands."""
 
     part: PhasePart
+    """Whether it may be used so."""
     request: Link | None
+    """The last act that asked for a review."""
     of_card: bool
+    """Whether that was of the card as it is now."""
 
     @property
     def waits(self) -> bool:
@@ -45,25 +38,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class System:
-    """A system with a published card.
-
-    Attributes
-    ----------
-    name, title : str
-        Its folder, and what residents call it.
-    record : CardRecord or None
-        Its card; nothing where it cannot be read.
-    phases : tuple of Asked
-        Pilot, then operational.
-    fault : str
-        Why nothing can be signed on it; empty where it can be.
-    """
+    """A system with a published card."""
 
     name: str
     title: str
+    """Its folder, and what residents call it."""
     record: CardRecord | None = None
+    """Its card; nothing where it cannot be read."""
     phases: tuple[Asked, ...] = ()
+    """Pilot, then operational."""
     fault: str = ""
+    """Why nothing can be signed on it; empty where it can be."""
 
     @property
     def waits(self) -> bool:

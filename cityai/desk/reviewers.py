@@ -15,25 +15,17 @@ from cityai.review.keys import name_key, read_private
 
 @dataclass(frozen=True)
 class Reviewer:
-    """A person or office of `configs/keys.yaml`, and where their private key lies.
-
-    Attributes
-    ----------
-    name, role : str
-        As the list has them.
-    keyid : str
-        The key's.
-    key : Path
-        The private key's file: it is read at each signature, and kept nowhere else.
-    user : str
-        What a single sign-on calls them; empty without one.
-    """
+    """A person or office of `configs/keys.yaml`, and where their private key lies."""
 
     name: str
     role: str
+    """As the list has them."""
     keyid: str
+    """The key's."""
     key: Path
+    """The private key's file: it is read at each signature, and kept nowhere else."""
     user: str = ""
+    """What a single sign-on calls them; empty without one."""
 
 
 def read_reviewers(

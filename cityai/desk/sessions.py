@@ -57,32 +57,22 @@ def _draw() -> str:
 
 @dataclass
 class Session:
-    """Somebody who signed in.
-
-    Attributes
-    ----------
-    reviewer : Reviewer
-        Who: nothing that a browser sends changes it.
-    began, seen : float
-        When it began, and when it last asked for something.
-    idle : float
-        Seconds without a request after which it ends.
-    form : str
-        Stands in every form of its pages; a form without it is none of theirs.
-    reading : str
-        Part of the address of published cards: it lets one read them and nothing else, since a
-        page in a frame without an origin is sent no cookie.
-    read : dict of str to str
-        By card: the digest of the one that was last opened to be read.
-    """
+    """Somebody who signed in."""
 
     reviewer: Reviewer
+    """Who: nothing that a browser sends changes it."""
     began: float
     seen: float
+    """When it began, and when it last asked for something."""
     idle: float = IDLE
+    """Seconds without a request after which it ends."""
     form: str = field(default_factory=_draw)
+    """Stands in every form of its pages; a form without it is none of theirs."""
     reading: str = field(default_factory=_draw)
+    """Part of the address of published cards: it lets one read them and nothing else, since a page
+    in a frame without an origin is sent no cookie."""
     read: dict[str, str] = field(default_factory=dict)
+    """By card: the digest of the one that was last opened to be read."""
 
     def has_read_another(self, name: str, digest: str) -> bool:
         """Tell whether they read a card that has become another since."""
@@ -175,21 +165,14 @@ class Limit:
 
 @dataclass(frozen=True)
 class SignOn:
-    """A city's single sign-on, in front of the desk.
-
-    Attributes
-    ----------
-    proxy : str
-        The address from which it asks.
-    header : str
-        The header in which it names the user.
-    secret : str
-        What it shows in `SECRET_HEADER`.
-    """
+    """A city's single sign-on, in front of the desk."""
 
     proxy: str
+    """The address from which it asks."""
     header: str
+    """The header in which it names the user."""
     secret: str
+    """What it shows in `SECRET_HEADER`."""
 
     def find_user(self, peer: str, headers: Mapping[str, str]) -> str:
         """Return whom the proxy names; empty where it is not the proxy that asks."""

@@ -36,18 +36,12 @@ Tell = Callable[[Row, GroupTable, Metric, AuditData], str]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How finely the figures of each group may be said.
-
-    Attributes
-    ----------
-    steps : dict
-        Width of the ranges by dimension and group (`choose_steps`).
-    ranges : dict
-        The ranges by dimension and group, by metric (`find_ranges`).
-    """
+    """How finely the figures of each group may be said."""
 
     steps: Mapping[tuple[str, str], float]
+    """Width of the ranges by dimension and group (`choose_steps`)."""
     ranges: Ranges
+    """The ranges by dimension and group, by metric (`find_ranges`)."""
 
     def hide_unsaid(self, view: GroupTable) -> GroupTable:
         """Hide the groups of which no rate is said."""

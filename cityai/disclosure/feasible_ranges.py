@@ -22,31 +22,21 @@ WAYS: Final = (UP, DOWN)
 
 @dataclass(frozen=True)
 class Known:
-    """What there is to know: of the lines, and what the reader is told of the hidden ones.
-
-    Attributes
-    ----------
-    matrix : scipy.sparse.csr_array
-        (L, A) parts of the atoms.
-    stacked : scipy.sparse.csr_array
-        (P L, P A) the same for each part of the amounts, one below the other.
-    amounts : numpy.ndarray
-        (P A,) what the atoms hold.
-    held, need : numpy.ndarray
-        (L,) what the lines hold in all; how far each must be left open if it is a secret.
-    secret : numpy.ndarray
-        (L,) bool.
-    told : bool
-        Whether the reader is told which hidden lines are hidden for another's sake.
-    """
+    """What there is to know: of the lines, and what the reader is told of the hidden ones."""
 
     matrix: Sparse
+    """(L, A) parts of the atoms."""
     stacked: Sparse
+    """(P L, P A) the same for each part of the amounts, one below the other."""
     amounts: np.ndarray
+    """(P A,) what the atoms hold."""
     held: np.ndarray
     need: np.ndarray
+    """(L,) what the lines hold in all; how far each must be left open if it is a secret."""
     secret: np.ndarray
+    """(L,) bool."""
     told: bool = True
+    """Whether the reader is told which hidden lines are hidden for another's sake."""
 
     @property
     def parts(self) -> int:

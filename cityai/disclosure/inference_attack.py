@@ -43,40 +43,27 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Lines of people: what is said of each, and what is not.
-
-    Attributes
-    ----------
-    keys : tuple of (str, str)
-        Dimension and group of the L lines.
-    parts : numpy.ndarray
-        (L, A) over atoms, entities that no line tells apart.
-    counts : numpy.ndarray
-        (A, 9) people by kind.
-    level : numpy.ndarray
-        (L,) int: `EXACT`, the number of a step from 1, or `NOT_SAID`.
-    verdicts : dict of int to list of (numpy.ndarray, numpy.ndarray)
-        By line, what the verdicts that stand beside its ranges tell: pairs of (9,), a sum over the
-        kinds that is at most 0, and what it is a share of.
-    rates : tuple of (numpy.ndarray, numpy.ndarray)
-        (9,) kinds above and below the line of each rate that is said; complements add nothing.
-    whole : dict of int to SmallWhole
-        By line, what is said in place of rates: of the whole, where it is small itself.
-    beside : list of (int, numpy.ndarray, numpy.ndarray)
-        What the verdicts tell of that whole, as `verdicts`, and the line that each is about.
-    points : list of numpy.ndarray
-        What was found to agree with all that was said when it was found.
-    """
+    """Lines of people: what is said of each, and what is not."""
 
     keys: tuple[tuple[str, str], ...]
+    """Dimension and group of the L lines."""
     parts: np.ndarray
+    """(L, A) over atoms, entities that no line tells apart."""
     counts: np.ndarray
+    """(A, 9) people by kind."""
     level: np.ndarray
+    """(L,) int: `EXACT`, the number of a step from 1, or `NOT_SAID`."""
     verdicts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
+    """By line, what the verdicts that stand beside its ranges tell: pairs of (9,), a sum over the
+    kinds that is at most 0, and what it is a share of."""
     rates: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    """(9,) kinds above and below the line of each rate that is said; complements add nothing."""
     whole: dict[int, SmallWhole] = field(default_factory=dict)
+    """By line, what is said in place of rates: of the whole, where it is small itself."""
     beside: list[tuple[int, np.ndarray, np.ndarray]] = field(default_factory=list)
+    """What the verdicts tell of that whole, as `verdicts`, and the line that each is about."""
     points: list[np.ndarray] = field(default_factory=list)
+    """What was found to agree with all that was said when it was found."""
 
     @property
     def people(self) -> np.ndarray:

@@ -16,34 +16,24 @@ class Pooled:
 
     Whatever the sum of lines that are alike may be made of, each of them may be made of in
     proportion (`lift_point`), so no range of another line is another for it.
-
-    Attributes
-    ----------
-    lines : scipy.sparse.csr_array
-        (L, A) as given.
-    parts : numpy.ndarray
-        (P, A) parts of the amounts.
-    secret : numpy.ndarray
-        (L,) bool.
-    least : float
-        The policy's threshold.
-    pools, first : numpy.ndarray
-        (L,) the number of each line's pool; (N,) a line of each pool.
-    known : Known
-        The pools, as lines.
-    code, held : numpy.ndarray
-        (A,) the atom of `known` that each atom lies in; (L,) what each line holds.
     """
 
     lines: Sparse
+    """(L, A) as given."""
     parts: np.ndarray
+    """(P, A) parts of the amounts."""
     secret: np.ndarray
+    """(L,) bool."""
     least: float
+    """The policy's threshold."""
     pools: np.ndarray
     first: np.ndarray
+    """(L,) the number of each line's pool; (N,) a line of each pool."""
     known: Known
+    """The pools, as lines."""
     code: np.ndarray
     held: np.ndarray
+    """(A,) the atom of `known` that each atom lies in; (L,) what each line holds."""
 
     @property
     def cost(self) -> np.ndarray:

@@ -30,32 +30,23 @@ MOST_WORK = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Views with more of their groups hidden, and what else must stay out.
-
-    Attributes
-    ----------
-    everyone : GroupTable
-        The whole; hidden where it would give a small cell away.
-    single, pairs : tuple of GroupTable
-        As given, `hidden` extended.
-    folds : dict of str to numpy.ndarray
-        (F, G) bool by dimension: figures by fold that may not be shown.
-    withheld : pandas.DataFrame
-        `kind` ("overall", "fold", "area", "entity") and `slice` (a fold's number, a place): figures
-        of the evaluation that may not be shown beside the audit's.
-    causes : dict of (str, str) to str
-        Dimension and group of what is hidden for another's sake, and whose: for the analyst alone.
-    told : bool
-        Whether a reader may be told which groups are hidden for another's sake.
-    """
+    """Views with more of their groups hidden, and what else must stay out."""
 
     everyone: GroupTable
+    """The whole; hidden where it would give a small cell away."""
     single: tuple[GroupTable, ...]
     pairs: tuple[GroupTable, ...]
+    """As given, `hidden` extended."""
     folds: dict[str, np.ndarray]
+    """(F, G) bool by dimension: figures by fold that may not be shown."""
     withheld: pd.DataFrame
+    """`kind` ("overall", "fold", "area", "entity") and `slice` (a fold's number, a place): figures
+    of the evaluation that may not be shown beside the audit's."""
     causes: dict[tuple[str, str], str]
+    """Dimension and group of what is hidden for another's sake, and whose: for the analyst alone.
+    """
     told: bool = True
+    """Whether a reader may be told which groups are hidden for another's sake."""
 
     def say_no_reasons(self) -> Protection:
         """Tell of no group whether it is hidden for itself, or for another's sake."""

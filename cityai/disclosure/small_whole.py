@@ -55,18 +55,12 @@ class Fewer:
 
 @dataclass(frozen=True, slots=True)
 class SmallWhole:
-    """What is said of a whole with few people of a kind.
-
-    Attributes
-    ----------
-    told : tuple of (numpy.ndarray, float)
-        (9,) kinds of people, and how many they are together: what is known exactly.
-    fewer : tuple of Fewer
-        What is said of those that are few; empty where nothing may be said of decisions at all.
-    """
+    """What is said of a whole with few people of a kind."""
 
     told: tuple[tuple[Floats, float], ...]
+    """(9,) kinds of people, and how many they are together: what is known exactly."""
     fewer: tuple[Fewer, ...]
+    """What is said of those that are few; empty where nothing may be said of decisions at all."""
 
     def find_rate(self, above: Floats, below: Floats) -> Range | None:
         """Find the range of a rate, rounded outwards; nothing where it says nothing.

@@ -25,50 +25,33 @@ Outcome = Literal["found", "returned for another reason", "would have approved"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What one reviewer said.
-
-    Attributes
-    ----------
-    drill, card : str
-        Of which drill, and of which bytes.
-    name : str
-        Who.
-    decision : {"approve", "return"}
-        What they would sign.
-    fault : str
-        The fault that they name; empty without one.
-    reason : str
-        Why, in their words.
-    at : str
-        When.
-    """
+    """What one reviewer said."""
 
     drill: str
     card: str
+    """Of which drill, and of which bytes."""
     name: str
+    """Who."""
     decision: Decision
+    """What they would sign."""
     fault: str
+    """The fault that they name; empty without one."""
     reason: str
+    """Why, in their words."""
     at: str
+    """When."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """How one reviewer did.
-
-    Attributes
-    ----------
-    answer : Answer
-        What they said.
-    outcome : {"found", "returned for another reason", "would have approved"}
-        Beside what was planted.
-    late : bool
-        Whether it was said after the result was opened.
-    """
+    """How one reviewer did."""
 
     answer: Answer
+    """What they said."""
     outcome: Outcome
+    """Beside what was planted."""
     late: bool
+    """Whether it was said after the result was opened."""
 
 
 def _read_sealed_drill(folder: Path) -> Sealed:

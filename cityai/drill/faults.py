@@ -19,50 +19,33 @@ INCOME: Final = "income"
 
 @dataclass
 class Setting:
-    """What a drill is made of, before its run.
-
-    Attributes
-    ----------
-    project, policy : dict
-        Contents of ``project.yaml`` and ``policy.yaml``.
-    gap : bool
-        Whether the city serves its poorest neighbourhoods worse.
-    spoil : callable or None
-        Changes the city's files in a folder.
-    tighten : bool
-        Whether the council tightens its policy after somebody has approved.
-    """
+    """What a drill is made of, before its run."""
 
     project: dict[str, Any]
     policy: dict[str, Any]
+    """Contents of ``project.yaml`` and ``policy.yaml``."""
     gap: bool = False
+    """Whether the city serves its poorest neighbourhoods worse."""
     spoil: Callable[[Path], None] | None = None
+    """Changes the city's files in a folder."""
     tighten: bool = False
+    """Whether the council tightens its policy after somebody has approved."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One planted fault.
-
-    Attributes
-    ----------
-    name : str
-        In one word, as a reviewer names it.
-    what : str
-        What was done.
-    sign : str
-        What gives it away on the card.
-    plant : callable
-        Changes the setting.
-    shows : callable
-        Whether a card, with its review, shows the sign.
-    """
+    """One planted fault."""
 
     name: str
+    """In one word, as a reviewer names it."""
     what: str
+    """What was done."""
     sign: str
+    """What gives it away on the card."""
     plant: Callable[[Setting], None]
+    """Changes the setting."""
     shows: Callable[[CardRecord, Standing], bool] = field(repr=False)
+    """Whether a card, with its review, shows the sign."""
 
 
 def _split(made: Setting) -> None:

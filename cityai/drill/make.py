@@ -51,24 +51,16 @@ Run = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Sealed:
-    """What is known of a drill before its end.
-
-    Attributes
-    ----------
-    drill : str
-        Its name; the id of its card begins with it.
-    card : str
-        SHA-256 of ``card.json``.
-    seal : str
-        SHA-256 of what was planted, with a random text: it cannot be guessed, or changed later.
-    made : str
-        The day.
-    """
+    """What is known of a drill before its end."""
 
     drill: str
+    """Its name; the id of its card begins with it."""
     card: str
+    """SHA-256 of ``card.json``."""
     seal: str
+    """SHA-256 of what was planted, with a random text: it cannot be guessed, or changed later."""
     made: str
+    """The day."""
 
 
 def find_sample(name: str) -> Path:

@@ -33,18 +33,12 @@ FORMER: Final = "former"
 
 @dataclass(frozen=True)
 class Messages:
-    """All messages of a language.
-
-    Attributes
-    ----------
-    forms : dict of str to tuple of str
-        By English message: its text, or one for each plural form of the language.
-    plural : callable
-        Number to index of the form.
-    """
+    """All messages of a language."""
 
     forms: dict[str, tuple[str, ...]]
+    """By English message: its text, or one for each plural form of the language."""
     plural: Callable[[float], int]
+    """Number to index of the form."""
 
     def find(self, message: str, n: float | None = None) -> str | None:
         """Return a message's text, in the form for `n` of it."""

@@ -95,19 +95,13 @@ def write_catalogue(catalogue: Catalog, path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
-    """One marked sentence.
-
-    Attributes
-    ----------
-    text, plural : str
-        The message, and its form for several; empty where it counts nothing.
-    where : str
-        File in which it stands.
-    """
+    """One marked sentence."""
 
     text: str
     plural: str
+    """The message, and its form for several; empty where it counts nothing."""
     where: str
+    """File in which it stands."""
 
 
 def _extract_messages(package: Path) -> tuple[_Marked, ...]:

@@ -48,20 +48,14 @@ class Made(str):
 
 
 class Figure(Made):
-    """A number or a day as English writes it, with its value and its format.
-
-    Attributes
-    ----------
-    value : float, date, or two dates
-        Rounded as it is printed: what a record publishes gives no further digits away.
-    format : str
-        A format of Python: ``,.1f``, ``.1%``, ``%B %Y``. A number below 0 has print's minus; with
-        a leading ``−`` a signed 0 has ``±`` before it.
-    """
+    """A number or a day as English writes it, with its value and its format."""
 
     __slots__ = ("format", "value")
     value: Value
+    """Rounded as it is printed: what a record publishes gives no further digits away."""
     format: str  # type: ignore[assignment]
+    """A format of Python: ``,.1f``, ``.1%``, ``%B %Y``. A number below 0 has print's minus; with a
+    leading ``−`` a signed 0 has ``±`` before it."""
 
     def __new__(cls, text: str, value: Value = 0, format: str = "") -> Figure:
         """Return the figure; `write` makes one from a value."""
@@ -71,26 +65,18 @@ class Figure(Made):
 
 
 class Message(Made):
-    """A sentence in English that keeps what it was made from.
-
-    Attributes
-    ----------
-    id : str
-        Its template, as catalogues have it: ``{rows} rows were read.``. One without words of its
-        own (``{0} {1}``) joins others, and is in no catalogue.
-    several : str
-        The template for several, where it counts something.
-    arguments : dict of str to str
-        By name: messages, figures, or plain names. A template that waits for them has none.
-    case : {"", "upper", "lower"}
-        What becomes of the first letter.
-    """
+    """A sentence in English that keeps what it was made from."""
 
     __slots__ = ("arguments", "case", "id", "several")
     id: str
+    """Its template, as catalogues have it: ``{rows} rows were read.``. One without words of its own
+    (``{0} {1}``) joins others, and is in no catalogue."""
     several: str
+    """The template for several, where it counts something."""
     arguments: dict[str, str]
+    """By name: messages, figures, or plain names. A template that waits for them has none."""
     case: Case
+    """What becomes of the first letter."""
 
     def __new__(
         cls,

@@ -65,28 +65,19 @@ _SPACES: Final = str.maketrans({" ": "\u00a0", "\u202f": "\u00a0", "-": "−"})
 
 @dataclass
 class Translator:
-    """Writes into one language; remembers what it had to leave in English.
-
-    Attributes
-    ----------
-    language : str
-        ``en``, ``es``, ``pt`` or ``fr``.
-    own : frozenset of str
-        The city's own words: names of groups, places, units. They stand as they were written,
-        unless the catalogue has them.
-    own_language : str
-        The language that they are written in.
-    given : mapping of str to str
-        What people wrote, as they say it in the language themselves.
-    untranslated : set of str
-        Plain texts and ids of messages that no catalogue has, and that are no word of the city.
-    """
+    """Writes into one language; remembers what it had to leave in English."""
 
     language: str
+    """``en``, ``es``, ``pt`` or ``fr``."""
     own: frozenset[str] = frozenset()
+    """The city's own words: names of groups, places, units. They stand as they were written, unless
+    the catalogue has them."""
     own_language: str = "en"
+    """The language that they are written in."""
     given: Mapping[str, str] = field(default_factory=dict)
+    """What people wrote, as they say it in the language themselves."""
     untranslated: set[str] = field(default_factory=set)
+    """Plain texts and ids of messages that no catalogue has, and that are no word of the city."""
 
     def __post_init__(self) -> None:
         self._messages = open_messages(self.language)
@@ -230,15 +221,10 @@ _PAIRS: Final = {language: _compile(pairs) for language, pairs in CONTRACTIONS.i
 
 @dataclass(frozen=True)
 class _FigureWriter:
-    """Writes figures for one locale.
-
-    Attributes
-    ----------
-    code : str
-        The locale: ``pt_BR``.
-    """
+    """Writes figures for one locale."""
 
     code: str
+    """The locale: ``pt_BR``."""
     _written: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property

@@ -20,27 +20,18 @@ ASSIGNED: Final = "effect of being assigned (intention to treat)"
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """Rows of two arms, in order of their block.
-
-    Attributes
-    ----------
-    outcome : numpy.ndarray
-        (rows,) float64.
-    treated : numpy.ndarray
-        (rows,) float64 1 or 0.
-    start : numpy.ndarray
-        (B,) first row of each block.
-    rows : numpy.ndarray
-        (rows,) where they stand in the law.
-    left_out : str
-        What was left out, and why.
-    """
+    """Rows of two arms, in order of their block."""
 
     outcome: np.ndarray
+    """(rows,) float64."""
     treated: np.ndarray
+    """(rows,) float64 1 or 0."""
     start: np.ndarray
+    """(B,) first row of each block."""
     rows: np.ndarray
+    """(rows,) where they stand in the law."""
     left_out: str
+    """What was left out, and why."""
 
     def add(self, values: np.ndarray) -> np.ndarray:
         """Sum (..., rows) by block, (..., B)."""
@@ -83,17 +74,12 @@ def attrition_differs(lost: list[int], rows: list[int]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BlockSums:
-    """What the estimate and its error follow from: sums by arm and block, (..., 2, B).
-
-    Attributes
-    ----------
-    count, total, square : numpy.ndarray
-        Rows, outcomes and their squares; of the first arm, and of the second.
-    """
+    """What the estimate and its error follow from: sums by arm and block, (..., 2, B)."""
 
     count: np.ndarray
     total: np.ndarray
     square: np.ndarray
+    """Rows, outcomes and their squares; of the first arm, and of the second."""
 
     def compare(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the difference (...), its standard error and its degrees of freedom.
@@ -157,23 +143,16 @@ def sum_blocks(arms: Arms) -> BlockSums:
 
 @dataclass(frozen=True)
 class BlockReference:
-    """Sums of redrawn assignments, from which any supposed effect follows.
-
-    Attributes
-    ----------
-    estimate, standard_error : float
-        As assigned.
-    drawn : dict of str to numpy.ndarray
-        (n, B) sums over the rows redrawn into the second arm: of 1, y, y squared, of the second
-        arm as assigned (w) and y times that.
-    whole : dict of str to numpy.ndarray
-        (B,) the same over all rows.
-    """
+    """Sums of redrawn assignments, from which any supposed effect follows."""
 
     estimate: float
     standard_error: float
+    """As assigned."""
     drawn: dict[str, np.ndarray]
+    """(n, B) sums over the rows redrawn into the second arm: of 1, y, y squared, of the second arm
+    as assigned (w) and y times that."""
     whole: dict[str, np.ndarray]
+    """(B,) the same over all rows."""
 
     def studentize(self, tau: float) -> np.ndarray:
         """(n,) studentised differences of outcomes less the supposed effect."""

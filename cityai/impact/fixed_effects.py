@@ -23,25 +23,17 @@ Errors = Literal["cluster", "iid"]
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """The within transformation: projects away units and periods, with weights.
-
-    Attributes
-    ----------
-    weights : numpy.ndarray
-        (rows,) float64, above 0.
-    order, start : numpy.ndarray
-        Rows by unit, and the first of each unit.
-    basis : numpy.ndarray
-        (rows, R) orthonormal in the weights: periods less what units share, in that order.
-    rank : int
-        Units and periods that are projected away.
-    """
+    """The within transformation: projects away units and periods, with weights."""
 
     weights: np.ndarray
+    """(rows,) float64, above 0."""
     order: np.ndarray
     start: np.ndarray
+    """Rows by unit, and the first of each unit."""
     basis: np.ndarray
+    """(rows, R) orthonormal in the weights: periods less what units share, in that order."""
     rank: int
+    """Units and periods that are projected away."""
 
     def project(self, values: np.ndarray) -> np.ndarray:
         """Residuals (..., rows) of values (..., rows), in the order by unit."""
@@ -78,25 +70,18 @@ def find_within(unit: np.ndarray, period: np.ndarray, weights: np.ndarray) -> Wi
 
 @dataclass(frozen=True)
 class ScoreReference:
-    """Sums by cluster of redrawn assignments, from which any supposed effect follows.
-
-    Attributes
-    ----------
-    estimate, standard_error : float
-        As assigned.
-    own, seen, outcome : numpy.ndarray
-        (n, G) sums by cluster of the redrawn assignment, residual, times itself, times the
-        assignment as it was, and times the outcome.
-    small : float
-        What the squared error is multiplied by, of few clusters and rows.
-    """
+    """Sums by cluster of redrawn assignments, from which any supposed effect follows."""
 
     estimate: float
     standard_error: float
+    """As assigned."""
     own: np.ndarray
     seen: np.ndarray
     outcome: np.ndarray
+    """(n, G) sums by cluster of the redrawn assignment, residual, times itself, times the
+    assignment as it was, and times the outcome."""
     small: float
+    """What the squared error is multiplied by, of few clusters and rows."""
 
     def compare(self, tau: float) -> tuple[np.ndarray, np.ndarray]:
         """(n,) slopes of outcomes less the supposed effect, and their cluster-robust errors."""
@@ -214,25 +199,17 @@ def _is_nested(unit: np.ndarray, cluster: np.ndarray) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A regression on one variable, fixed effects projected away.
-
-    Attributes
-    ----------
-    within : Within
-        The projection.
-    cluster : numpy.ndarray
-        (rows,) int64 codes from 0 in the projection's order.
-    errors : str
-        `cluster` or `iid`.
-    nested : bool
-        Whether each unit lies in one cluster: then units are not counted once more among the
-        parameters (as fixest has it).
-    """
+    """A regression on one variable, fixed effects projected away."""
 
     within: Within
+    """The projection."""
     cluster: np.ndarray
+    """(rows,) int64 codes from 0 in the projection's order."""
     errors: Errors
+    """`cluster` or `iid`."""
     nested: bool
+    """Whether each unit lies in one cluster: then units are not counted once more among the
+    parameters (as fixest has it)."""
 
     @property
     def groups(self) -> int:

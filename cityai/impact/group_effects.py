@@ -21,27 +21,18 @@ RATES = "difference in proportions by block (MOVER of Wilson intervals)"
 
 @dataclass(frozen=True, slots=True)
 class GroupEffects:
-    """An effect in each group.
-
-    Attributes
-    ----------
-    groups : tuple of str
-        In order of their names.
-    effects : tuple of Effect
-        Of each, with intervals that hold all together.
-    hidden : numpy.ndarray
-        (G,) bool: too few in an arm, or what would give such a group away.
-    counted_with : tuple of str
-        For each the group that it is counted with where it is a small part of it; else empty.
-    counts : pandas.DataFrame
-        (G, arms) rows by group and arm; of groups that are hidden too, so not for print.
-    """
+    """An effect in each group."""
 
     groups: tuple[str, ...]
+    """In order of their names."""
     effects: tuple[Effect, ...]
+    """Of each, with intervals that hold all together."""
     hidden: np.ndarray
+    """(G,) bool: too few in an arm, or what would give such a group away."""
     counted_with: tuple[str, ...]
+    """For each the group that it is counted with where it is a small part of it; else empty."""
     counts: pd.DataFrame
+    """(G, arms) rows by group and arm; of groups that are hidden too, so not for print."""
 
 
 def compare_groups(

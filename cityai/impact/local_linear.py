@@ -20,18 +20,12 @@ MASS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Rows on one side of the cut-off, in order of their score.
-
-    Attributes
-    ----------
-    score : numpy.ndarray
-        (n,) less the cut-off.
-    outcome : numpy.ndarray
-        (n,) float64.
-    """
+    """Rows on one side of the cut-off, in order of their score."""
 
     score: np.ndarray
+    """(n,) less the cut-off."""
     outcome: np.ndarray
+    """(n,) float64."""
 
     def weigh(self, width: float) -> np.ndarray:
         """Triangular kernel weights, (n,)."""

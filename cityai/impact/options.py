@@ -28,57 +28,39 @@ SEED: Final = 20260104
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What one design can do here.
-
-    Attributes
-    ----------
-    design : str
-        As an evaluation names it.
-    fits : bool
-        Whether it can answer the question here at all.
-    power : float
-        How often the smallest effect worth having would be told from none, in the weeks planned;
-        as often, no effect would be told to be too small. NaN where nothing is promised.
-    detectable : float
-        The smallest effect that four of five such evaluations would tell from none.
-    weeks : float
-        Weeks until four of five tell the smallest effect worth having; infinite: not in a year.
-    price : float
-        Need that a week leaves unserved for its sake, in the outcome's unit; 0 where nobody waits
-        for it, NaN where not known.
-    reason : str
-        Why it does not fit, or what is to be known of it.
-    """
+    """What one design can do here."""
 
     design: Design
+    """As an evaluation names it."""
     fits: bool
+    """Whether it can answer the question here at all."""
     power: float
+    """How often the smallest effect worth having would be told from none, in the weeks planned; as
+    often, no effect would be told to be too small. NaN where nothing is promised."""
     detectable: float
+    """The smallest effect that four of five such evaluations would tell from none."""
     weeks: float
+    """Weeks until four of five tell the smallest effect worth having; infinite: not in a year."""
     price: float
+    """Need that a week leaves unserved for its sake, in the outcome's unit; 0 where nobody waits
+    for it, NaN where not known."""
     reason: str
+    """Why it does not fit, or what is to be known of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is asked of every design.
-
-    Attributes
-    ----------
-    smallest, weeks, confidence, replays
-        As for `designs.compare_designs`.
-    told : str
-        What was left out of the past.
-    share : bool
-        Whether the outcome is yes or no.
-    """
+    """What is asked of every design."""
 
     smallest: float
     weeks: int
     confidence: float
     replays: int
+    """As for `designs.compare_designs`."""
     told: str
+    """What was left out of the past."""
     share: bool = False
+    """Whether the outcome is yes or no."""
 
     def promise(self, design: Design, replay: LastingReplay, price: float) -> Option:
         """Say what replays promise, with the smallest effect put in, a period a week."""

@@ -9,36 +9,24 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Past lists: cases with their rank and outcome, at a time when nothing was evaluated.
-
-    Attributes
-    ----------
-    outcome : numpy.ndarray
-        (rows,) what will be measured, NaN where it is not known.
-    rank : numpy.ndarray
-        (rows,) int64 place on the period's list, from 1.
-    score : numpy.ndarray
-        (rows,) what the list is ordered by, the highest first.
-    period : numpy.ndarray
-        (rows,) int64 codes from 0.
-    area : numpy.ndarray or None
-        (rows,) int64 codes of areas that could begin at different times.
-    capacity : int
-        Cases served in a period.
-    weeks : float
-        Weeks in a period.
-    unit : numpy.ndarray or None
-        (rows,) int64 codes of whom chance decides about once in an evaluation; cases without it.
-    """
+    """Past lists: cases with their rank and outcome, at a time when nothing was evaluated."""
 
     outcome: np.ndarray
+    """(rows,) what will be measured, NaN where it is not known."""
     rank: np.ndarray
+    """(rows,) int64 place on the period's list, from 1."""
     score: np.ndarray
+    """(rows,) what the list is ordered by, the highest first."""
     period: np.ndarray
+    """(rows,) int64 codes from 0."""
     area: np.ndarray | None
+    """(rows,) int64 codes of areas that could begin at different times."""
     capacity: int
+    """Cases served in a period."""
     weeks: float = 1.0
+    """Weeks in a period."""
     unit: np.ndarray | None = None
+    """(rows,) int64 codes of whom chance decides about once in an evaluation; cases without it."""
 
     @property
     def periods(self) -> int:
@@ -88,30 +76,21 @@ def list_firsts(past: Past, periods: int, most: int) -> list[np.ndarray]:
 
 @dataclass(frozen=True, slots=True)
 class PastPlaces:
-    """Past outcomes of places, at a time when nothing was evaluated.
-
-    Attributes
-    ----------
-    mean, cases : numpy.ndarray
-        (places, T) mean outcomes, NaN where there is none, and the cases behind them.
-    weeks : float
-        Weeks in a period.
-    treated, others : numpy.ndarray or None
-        int64 positions of the places in which something would begin, and of those that they would
-        be held against; some, and all others, where nothing is said.
-    before : int or None
-        Periods before in which both are to be alike; the whole past without it.
-    steps : int or None
-        Steps in which all would begin; each by itself without it.
-    """
+    """Past outcomes of places, at a time when nothing was evaluated."""
 
     mean: np.ndarray
     cases: np.ndarray
+    """(places, T) mean outcomes, NaN where there is none, and the cases behind them."""
     weeks: float = 1.0
+    """Weeks in a period."""
     treated: np.ndarray | None = None
     others: np.ndarray | None = None
+    """int64 positions of the places in which something would begin, and of those that they would be
+    held against; some, and all others, where nothing is said."""
     before: int | None = None
+    """Periods before in which both are to be alike; the whole past without it."""
     steps: int | None = None
+    """Steps in which all would begin; each by itself without it."""
 
     @property
     def periods(self) -> int:

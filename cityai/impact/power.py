@@ -48,23 +48,16 @@ class LastingReplay(Replay, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Placebo:
-    """Estimates where nothing happened, of a design in which nothing is drawn.
-
-    Attributes
-    ----------
-    periods : float
-        How long the evaluation would last.
-    estimate, error, freedom : numpy.ndarray
-        (n,) estimates, their own standard errors and degrees of freedom; NaN where undefined.
-    rate : float
-        Power of the periods with which errors shrink: a half, or less of a local fit.
-    """
+    """Estimates where nothing happened, of a design in which nothing is drawn."""
 
     periods: float
+    """How long the evaluation would last."""
     estimate: np.ndarray
     error: np.ndarray
     freedom: np.ndarray
+    """(n,) estimates, their own standard errors and degrees of freedom; NaN where undefined."""
     rate: float = 0.5
+    """Power of the periods with which errors shrink: a half, or less of a local fit."""
 
     def last(self, periods: float) -> Placebo:
         """Suppose more or fewer periods that tell as much: errors shrink as their power grows."""

@@ -37,28 +37,19 @@ PROBE_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Rows that one looked at.
-
-    Attributes
-    ----------
-    outcome, predicted : numpy.ndarray
-        (rows,) 0 or 1, and its probability as predicted.
-    selected : numpy.ndarray
-        (rows,) bool: by the ranking; the others by chance.
-    weight : numpy.ndarray
-        (rows,) how many each speaks for.
-    group : numpy.ndarray
-        (rows,) text.
-    entity : numpy.ndarray
-        (rows,) int64 codes of who varies together.
-    """
+    """Rows that one looked at."""
 
     outcome: np.ndarray
     predicted: np.ndarray
+    """(rows,) 0 or 1, and its probability as predicted."""
     selected: np.ndarray
+    """(rows,) bool: by the ranking; the others by chance."""
     weight: np.ndarray
+    """(rows,) how many each speaks for."""
     group: np.ndarray
+    """(rows,) text."""
     entity: np.ndarray
+    """(rows,) int64 codes of who varies together."""
 
 
 def inverse_probability_weights(probability: np.ndarray, looked: np.ndarray) -> np.ndarray:

@@ -36,35 +36,24 @@ CELLS: Final = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """Assignment law (assignment mechanism): what chance decided, and what it could have decided.
-
-    Attributes
-    ----------
-    kind : str
-        `lottery`: within a block so many clusters get each arm, all draws alike likely.
-        `stepped wedge`: the period from which a cluster is treated is shuffled among the clusters
-        of a block.
-    arms : tuple of str
-        Names; the first is what the others are compared with.
-    arm : numpy.ndarray
-        (rows,) int64 code of the arm that each row was assigned to.
-    probability : numpy.ndarray
-        (rows,) probability of that arm.
-    unit, block, cluster, period : numpy.ndarray
-        (rows,) int64 codes from 0; a unit that is assigned by itself is a cluster of its own.
-    start : numpy.ndarray or None
-        (rows,) int64, of a stepped wedge the period from which the row's cluster is treated.
-    """
+    """Assignment law (assignment mechanism): what chance decided, and could have decided."""
 
     kind: LawKind
+    """`lottery`: within a block so many clusters get each arm, all draws alike likely. `stepped
+    wedge`: the period from which a cluster is treated is shuffled among the clusters of a block."""
     arms: tuple[str, ...]
+    """Names; the first is what the others are compared with."""
     arm: np.ndarray
+    """(rows,) int64 code of the arm that each row was assigned to."""
     probability: np.ndarray
+    """(rows,) probability of that arm."""
     unit: np.ndarray
     block: np.ndarray
     cluster: np.ndarray
     period: np.ndarray
+    """(rows,) int64 codes from 0; a unit that is assigned by itself is a cluster of its own."""
     start: np.ndarray | None = None
+    """(rows,) int64, of a stepped wedge the period from which the row's cluster is treated."""
 
     def __len__(self) -> int:
         return len(self.arm)
@@ -109,46 +98,32 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An effect of one arm against another, with its uncertainty.
-
-    Attributes
-    ----------
-    estimate, standard_error, low, high, p_value : float or None
-        In the unit of the outcome; None where undefined, with the `reason`.
-    n : int
-        Rows behind it.
-    arms : tuple of str
-        What it is compared with, and what it is the effect of.
-    method : str
-        Estimator, as a statistician would search for it.
-    estimand : str
-        Whose effect: of being assigned, of being treated among those who follow, at the cut-off.
-    confidence : float
-        Of the interval.
-    freedom : float
-        Degrees of freedom; infinite of a normal interval.
-    blocks : int
-        What varies independently: units, or clusters.
-    reason : str
-        Why a figure is undefined, and what was left out.
-    widths : tuple of float
-        Of a discontinuity: bandwidths of the line, and of the curve that corrects it.
-    """
+    """An effect of one arm against another, with its uncertainty."""
 
     estimate: float | None
     standard_error: float | None
     low: float | None
     high: float | None
     p_value: float | None
+    """In the unit of the outcome; None where undefined, with the `reason`."""
     n: int
+    """Rows behind it."""
     arms: tuple[str, str]
+    """What it is compared with, and what it is the effect of."""
     method: str
+    """Estimator, as a statistician would search for it."""
     estimand: str
+    """Whose effect: of being assigned, of being treated among those who follow, at the cut-off."""
     confidence: float = 0.95
+    """Of the interval."""
     freedom: float = math.inf
+    """Degrees of freedom; infinite of a normal interval."""
     blocks: int = 0
+    """What varies independently: units, or clusters."""
     reason: str = ""
+    """Why a figure is undefined, and what was left out."""
     widths: tuple[float, ...] = ()
+    """Of a discontinuity: bandwidths of the line, and of the curve that corrects it."""
 
     @property
     def known(self) -> bool:
@@ -182,30 +157,21 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A three-valued verdict on an effect.
-
-    Attributes
-    ----------
-    word : Word
-        `worth it` where the whole interval lies at or beyond the smallest effect worth having,
-        `not worth it` where all of it lies short of that, else `cannot tell`.
-    direction : Direction
-        `harmful` where the whole interval lies on the wrong side of none.
-    smallest : float
-        The smallest effect worth having; its sign says which direction is better.
-    more_periods : float
-        How many more periods would settle it in four of five such evaluations, if the effect is
-        as estimated; 0 where it is settled, infinite where a hundred times as many would not, NaN
-        where it is not known.
-    reason : str
-        Why nothing can be told.
-    """
+    """A three-valued verdict on an effect."""
 
     word: Word
+    """`worth it` where the whole interval lies at or beyond the smallest effect worth having, `not
+    worth it` where all of it lies short of that, else `cannot tell`."""
     direction: Direction
+    """`harmful` where the whole interval lies on the wrong side of none."""
     smallest: float
+    """The smallest effect worth having; its sign says which direction is better."""
     more_periods: float = math.nan
+    """How many more periods would settle it in four of five such evaluations, if the effect is as
+    estimated; 0 where it is settled, infinite where a hundred times as many would not, NaN where it
+    is not known."""
     reason: str = ""
+    """Why nothing can be told."""
 
     @property
     def harmful(self) -> bool:

@@ -89,31 +89,21 @@ def inject_effect(y: np.ndarray, effect: float, rng: np.random.Generator, n: int
 
 @dataclass(frozen=True)
 class PlaceboLottery:
-    """Lotteries of two arms over past outcomes, a block a period.
-
-    Attributes
-    ----------
-    outcome : numpy.ndarray
-        (rows,) by block.
-    start : numpy.ndarray
-        (B,) first row of each block.
-    pool : numpy.ndarray
-        (A, rows) bool: assignments drawn by the law, those of a block unrelated to those of
-        another.
-    periods : float
-        How long it lasts: so many blocks are drawn from the past's, an assignment each.
-    blocks : float
-        Blocks in which chance decides, of a period.
-    replays : int
-        Evaluations.
-    """
+    """Lotteries of two arms over past outcomes, a block a period."""
 
     outcome: np.ndarray
+    """(rows,) by block."""
     start: np.ndarray
+    """(B,) first row of each block."""
     pool: np.ndarray
+    """(A, rows) bool: assignments drawn by the law, those of a block unrelated to those of another.
+    """
     periods: float
+    """How long it lasts: so many blocks are drawn from the past's, an assignment each."""
     blocks: float = 1.0
+    """Blocks in which chance decides, of a period."""
     replays: int = REPLAYS
+    """Evaluations."""
 
     @classmethod
     def draw(
@@ -211,24 +201,17 @@ def _split(value: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class BlockPairs:
-    """What a block adds to an estimate, of each assignment with each that is drawn instead.
-
-    Attributes
-    ----------
-    apart, spread : numpy.ndarray
-        (B, A, A) difference of means times rows; its variance times their square, of the
-        arms that have two rows.
-    within : numpy.ndarray
-        (B, A, A, 2) squares about the mean of each arm; none where all have two rows.
-    rows, free : numpy.ndarray
-        (B,) rows; (B, 2) rows of each arm, less one.
-    """
+    """What a block adds to an estimate, of each assignment with each that is drawn instead."""
 
     apart: np.ndarray
     spread: np.ndarray
+    """(B, A, A) difference of means times rows; its variance times their square, of the arms that
+    have two rows."""
     within: np.ndarray
+    """(B, A, A, 2) squares about the mean of each arm; none where all have two rows."""
     rows: np.ndarray
     free: np.ndarray
+    """(B,) rows; (B, 2) rows of each arm, less one."""
 
     def compare(self, block: np.ndarray, own: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         """(m, n) studentised differences, as `BlockSums.compare` has them.

@@ -117,21 +117,14 @@ def _simplex_weights(columns: np.ndarray, target: np.ndarray, ridge: float) -> n
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A forecast by the level before, and its errors at every earlier start.
-
-    Attributes
-    ----------
-    level : float
-        Mean of as many periods before as are forecast.
-    placebo : numpy.ndarray
-        (F, H) errors, observed less forecast; NaN where an outcome is missing.
-    separate : int
-        Starts whose stretches, with as many periods before, do not overlap.
-    """
+    """A forecast by the level before, and its errors at every earlier start."""
 
     level: float
+    """Mean of as many periods before as are forecast."""
     placebo: np.ndarray
+    """(F, H) errors, observed less forecast; NaN where an outcome is missing."""
     separate: int
+    """Starts whose stretches, with as many periods before, do not overlap."""
 
 
 def forecast_level(before: np.ndarray, periods: int) -> Level:

@@ -19,28 +19,19 @@ WINDOWS: Final = 8
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of the past with the assignments of a stepped wedge, drawn by its law.
-
-    Attributes
-    ----------
-    fit : Fit
-        Of the places and periods that are known.
-    outcome, cases : numpy.ndarray
-        (rows,) means, and the cases behind each.
-    law : Law
-        Of all places and periods.
-    known : numpy.ndarray
-        (places and periods,) bool.
-    counted : bool
-        Whether the means are shares of cases with a yes.
-    """
+    """A stretch of the past with the assignments of a stepped wedge, drawn by its law."""
 
     fit: Fit
+    """Of the places and periods that are known."""
     outcome: np.ndarray
     cases: np.ndarray
+    """(rows,) means, and the cases behind each."""
     law: Law
+    """Of all places and periods."""
     known: np.ndarray
+    """(places and periods,) bool."""
     counted: bool
+    """Whether the means are shares of cases with a yes."""
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(n, rows) assignments by the law, and those less places and periods."""
@@ -96,18 +87,12 @@ class Window:
 
 @dataclass(frozen=True)
 class PlaceboWedge:
-    """Stepped wedges over windows of the past, so that its memory counts.
-
-    Attributes
-    ----------
-    windows : tuple of Window
-        Stretches as long as the evaluation.
-    replays : int
-        Evaluations.
-    """
+    """Stepped wedges over windows of the past, so that its memory counts."""
 
     windows: tuple[Window, ...]
+    """Stretches as long as the evaluation."""
     replays: int = REPLAYS
+    """Evaluations."""
 
     @classmethod
     def draw(

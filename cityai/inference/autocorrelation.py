@@ -51,27 +51,18 @@ BATCHES = 104
 
 @dataclass(frozen=True, slots=True)
 class CovarianceGrid:
-    """K candidate covariance models of n moments, after a fitted constant or line.
-
-    Attributes
-    ----------
-    weights : numpy.ndarray
-        (n,) of the estimate: ones for a sum, least squares for a slope.
-    residual : numpy.ndarray
-        (K, n, n): ``x' R x`` is what generalised least squares leaves of a series.
-    stretch : numpy.ndarray
-        (K,) variance of the estimate when each moment's is 1.
-    log_det : numpy.ndarray
-        (K,) part of the log likelihood that does not depend on the series.
-    freedom : float
-        Moments less fitted constants.
-    """
+    """K candidate covariance models of n moments, after a fitted constant or line."""
 
     weights: np.ndarray
+    """(n,) of the estimate: ones for a sum, least squares for a slope."""
     residual: np.ndarray
+    """(K, n, n): ``x' R x`` is what generalised least squares leaves of a series."""
     stretch: np.ndarray
+    """(K,) variance of the estimate when each moment's is 1."""
     log_det: np.ndarray
+    """(K,) part of the log likelihood that does not depend on the series."""
     freedom: float
+    """Moments less fitted constants."""
 
 
 @lru_cache(maxsize=64)

@@ -25,34 +25,23 @@ _NO_SKEW = np.empty(0)
 
 @dataclass(frozen=True, slots=True)
 class ClusterSums:
-    """Numerator and denominator of one metric by cluster (entity), identical clusters collapsed.
-
-    Attributes
-    ----------
-    unit : numpy.ndarray
-        (P,) int64, for each part of a row the line of weights that it has.
-    row : numpy.ndarray
-        (P,) int64 from 0 to R - 1: the row that it is a part of. A person whose group differs
-        between moments has several parts.
-    pair : numpy.ndarray
-        (P, 2) float64 numerator and denominator, times the root of the number of copies.
-    size : numpy.ndarray
-        (P,) float64 denominator of one entity.
-    copies : numpy.ndarray
-        (R,) float64 entities that a row stands for; 0 for a row of how far they lie apart.
-    middle : numpy.ndarray
-        (S,) int64, for each of the rows with no copies, the row of their mean.
-    skew : numpy.ndarray
-        (S,) float64, the sum of cubes of how far they lie apart, over that of squares to 3/2.
-    """
+    """Numerator and denominator of one metric by cluster (entity), identical clusters collapsed."""
 
     unit: np.ndarray
+    """(P,) int64, for each part of a row the line of weights that it has."""
     row: np.ndarray
+    """(P,) int64 from 0 to R - 1: the row that it is a part of. A person whose group differs
+    between moments has several parts."""
     pair: np.ndarray
+    """(P, 2) float64 numerator and denominator, times the root of the number of copies."""
     size: np.ndarray
+    """(P,) float64 denominator of one entity."""
     copies: np.ndarray
+    """(R,) float64 entities that a row stands for; 0 for a row of how far they lie apart."""
     middle: np.ndarray
+    """(S,) int64, for each of the rows with no copies, the row of their mean."""
     skew: np.ndarray
+    """(S,) float64, the sum of cubes of how far they lie apart, over that of squares to 3/2."""
 
     @property
     def count(self) -> int:
@@ -116,40 +105,26 @@ class ClusterSums:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Whom rows are about.
-
-    Attributes
-    ----------
-    part : numpy.ndarray
-        (rows,) int64 part of an entity that each row is about, counted in order of appearance.
-    unit : numpy.ndarray
-        (P,) int64 line of weights of each part.
-    several : numpy.ndarray
-        (P,) bool: the entity has other parts too.
-    row : numpy.ndarray
-        For each of these parts, int64 code of its entity.
-    """
+    """Whom rows are about."""
 
     part: np.ndarray
+    """(rows,) int64 part of an entity that each row is about, counted in order of appearance."""
     unit: np.ndarray
+    """(P,) int64 line of weights of each part."""
     several: np.ndarray
+    """(P,) bool: the entity has other parts too."""
     row: np.ndarray
+    """For each of these parts, int64 code of its entity."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusteredMetric:
-    """Sampling units of one metric: clusters, and periods.
-
-    Attributes
-    ----------
-    entities : ClusterSums
-        Sums of entities over all moments.
-    crossed : ClusterSums
-        Sums of entities at single moments.
-    """
+    """Sampling units of one metric: clusters, and periods."""
 
     entities: ClusterSums
+    """Sums of entities over all moments."""
     crossed: ClusterSums
+    """Sums of entities at single moments."""
 
 
 def sum_metrics_by_cluster(scored: Scored, metrics: Sequence[Metric]) -> dict[str, ClusteredMetric]:

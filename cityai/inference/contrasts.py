@@ -34,30 +34,20 @@ MOST_ROWS = 50_000
 
 @dataclass(frozen=True)
 class Contrasts:
-    """Contrasts of the values of columns of weights; influences are found once for all of them.
-
-    Attributes
-    ----------
-    pair : numpy.ndarray
-        (B, E, 2) numerators and denominators by period and entity.
-    weights : numpy.ndarray
-        (E, C) each entity's part in each group, in everyone, and perhaps in the rest of each.
-    names : tuple of str
-        Of both sums.
-    metric : Metric
-        What is measured.
-    totals : numpy.ndarray
-        (C, 2) sums of each column.
-    varied : ClusteredMetric
-        The entities that make up E.
-    """
+    """Contrasts of the values of columns of weights; influences are found once for all of them."""
 
     pair: np.ndarray
+    """(B, E, 2) numerators and denominators by period and entity."""
     weights: np.ndarray
+    """(E, C) each entity's part in each group, in everyone, and perhaps in the rest of each."""
     names: tuple[str, str]
+    """Of both sums."""
     metric: Metric
+    """What is measured."""
     totals: np.ndarray
+    """(C, 2) sums of each column."""
     varied: ClusteredMetric
+    """The entities that make up E."""
 
     @property
     def counts(self) -> bool:

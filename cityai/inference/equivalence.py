@@ -31,22 +31,15 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A gap held against its limit.
-
-    Attributes
-    ----------
-    status : Status
-        `pass`, `fail` or `not enough evidence`.
-    grade : Grade
-        The same, graded where nothing is decided.
-    low, high : float
-        The interval that decided; without a decision that of all gaps together.
-    """
+    """A gap held against its limit."""
 
     status: Status
+    """`pass`, `fail` or `not enough evidence`."""
     grade: Grade
+    """The same, graded where nothing is decided."""
     low: float
     high: float
+    """The interval that decided; without a decision that of all gaps together."""
 
 
 def decide_equivalence(

@@ -29,66 +29,48 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class WidestGap:
-    """The largest difference between two groups of a dimension (its range).
-
-    Attributes
-    ----------
-    worst, best : int
-        Both groups; the one with the larger value first, where the metric does not say which is
-        worse.
-    gap, low, high : float
-        Value of the first less that of the second, with its interval of one-sided tests, Sidak
-        over all pairs; NaN where unknown.
-    """
+    """The largest difference between two groups of a dimension (its range)."""
 
     worst: int
     best: int
+    """Both groups; the one with the larger value first, where the metric does not say which is
+    worse."""
     gap: float
     low: float
     high: float
+    """Value of the first less that of the second, with its interval of one-sided tests, Sidak over
+    all pairs; NaN where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """One metric for G groups.
-
-    Attributes
-    ----------
-    value, low, high : numpy.ndarray
-        (G,) the level and its own interval.
-    reference : numpy.ndarray
-        (G,) index of the group that each is compared with, `OVERALL` for the whole.
-    reference_value, gap : numpy.ndarray
-        (G,) its value, and the difference to it; NaN where undefined.
-    gap_low, gap_high : numpy.ndarray
-        (G,) the gap's simultaneous interval, of one-sided tests at ``1 - confidence`` (see
-        `find_test_confidence`); NaN where unknown.
-    alone_low, alone_high : numpy.ndarray
-        (G,) the same of each gap alone.
-    blocks : numpy.ndarray
-        (G,) blocks behind the gap: those with something under the fraction.
-    members : numpy.ndarray
-        (G,) how many of a group there are for one with something under the fraction; 1 of periods.
-    usable : numpy.ndarray
-        (G,) bool: the blocks can tell how wide the gap's interval must be.
-    widest : WidestGap or None
-        The largest difference between two groups that may be shown, where it was asked for.
-    """
+    """One metric for G groups."""
 
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    """(G,) the level and its own interval."""
     reference: np.ndarray
+    """(G,) index of the group that each is compared with, `OVERALL` for the whole."""
     reference_value: np.ndarray
     gap: np.ndarray
+    """(G,) its value, and the difference to it; NaN where undefined."""
     gap_low: np.ndarray
     gap_high: np.ndarray
+    """(G,) the gap's simultaneous interval, of one-sided tests at ``1 - confidence`` (see
+    `find_test_confidence`); NaN where unknown."""
     alone_low: np.ndarray
     alone_high: np.ndarray
+    """(G,) the same of each gap alone."""
     blocks: np.ndarray
+    """(G,) blocks behind the gap: those with something under the fraction."""
     members: np.ndarray
+    """(G,) how many of a group there are for one with something under the fraction; 1 of periods.
+    """
     usable: np.ndarray
+    """(G,) bool: the blocks can tell how wide the gap's interval must be."""
     widest: WidestGap | None = None
+    """The largest difference between two groups that may be shown, where it was asked for."""
 
     def decide(self, g: int, limit: float) -> Verdict:
         """Hold the gap of one group against a limit."""

@@ -24,21 +24,14 @@ NEARLY_ONE = 1.001
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Rates of C groups, and what they rest on.
-
-    Attributes
-    ----------
-    value : numpy.ndarray
-        (C,) NaN where undefined.
-    rows : numpy.ndarray
-        (C,) rows, unequal weights counted as fewer equal ones (Kish 1965).
-    alike : numpy.ndarray
-        (C,) the design effect if all rows of one block gave the same answer.
-    """
+    """Rates of C groups, and what they rest on."""
 
     value: np.ndarray
+    """(C,) NaN where undefined."""
     rows: np.ndarray
+    """(C,) rows, unequal weights counted as fewer equal ones (Kish 1965)."""
     alike: np.ndarray
+    """(C,) the design effect if all rows of one block gave the same answer."""
 
     @property
     def variance(self) -> np.ndarray:

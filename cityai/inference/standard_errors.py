@@ -28,30 +28,20 @@ MOST_LOPSIDED = 0.15
 
 @dataclass(frozen=True, slots=True)
 class StandardErrors:
-    """Standard errors of C estimates.
-
-    Attributes
-    ----------
-    error : numpy.ndarray
-        (C,) standard errors; zero where nothing varied.
-    freedom : numpy.ndarray
-        (C,) degrees of freedom of Student's t.
-    blocks : numpy.ndarray
-        (C,) blocks behind each.
-    correlation : numpy.ndarray
-        (C, C) between the estimates; (0, 0) where no two of them are compared.
-    usable : numpy.ndarray
-        (C,) bool: the data can tell how wide an interval must be.
-    skew : numpy.ndarray or None
-        (C,) size of the skewness of each estimate, where its intervals allow for it.
-    """
+    """Standard errors of C estimates."""
 
     error: np.ndarray
+    """(C,) standard errors; zero where nothing varied."""
     freedom: np.ndarray
+    """(C,) degrees of freedom of Student's t."""
     blocks: np.ndarray
+    """(C,) blocks behind each."""
     correlation: np.ndarray
+    """(C, C) between the estimates; (0, 0) where no two of them are compared."""
     usable: np.ndarray
+    """(C,) bool: the data can tell how wide an interval must be."""
     skew: np.ndarray | None = None
+    """(C,) size of the skewness of each estimate, where its intervals allow for it."""
 
     def keep(self, at: int) -> StandardErrors:
         """Keep one estimate."""

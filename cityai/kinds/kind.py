@@ -40,24 +40,16 @@ FittedT_co = TypeVar("FittedT_co", bound=BaseProjectSpec, default=BaseProjectSpe
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is asked of the past, when, and what may be used to answer.
-
-    Attributes
-    ----------
-    folds : Folds
-        The windows of the backtest.
-    rows_at : RowsAt
-        From moments to their rows; all rows without moments.
-    tested : sequence of pandas.Timestamp or None
-        Moments whose rows hold all that is tested; None for all rows.
-    panel : Panel or None
-        What was known when, where rows are laid out densely.
-    """
+    """What is asked of the past, when, and what may be used to answer."""
 
     folds: Folds
+    """The windows of the backtest."""
     rows_at: RowsAt
+    """From moments to their rows; all rows without moments."""
     tested: Moments | None = None
+    """Moments whose rows hold all that is tested; None for all rows."""
     panel: Panel | None = None
+    """What was known when, where rows are laid out densely."""
 
     @property
     def replayed(self) -> bool:
@@ -77,52 +69,35 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What the source covers, for the card.
-
-    Attributes
-    ----------
-    first, last : datetime or None
-        First day that the data cover, and the first day that they no longer cover; None where no
-        row has a day.
-    entities : pandas.DataFrame or None
-        ``entity_id``, ``name`` and, where known, ``area_id``; None where entities stay unnamed.
-    source : str
-        Name of the data, where the specification does not name them.
-    """
+    """What the source covers, for the card."""
 
     first: datetime | None
     last: datetime | None
+    """First day that the data cover, and the first day that they no longer cover; None where no row
+    has a day."""
     entities: pd.DataFrame | None
+    """``entity_id``, ``name`` and, where known, ``area_id``; None where entities stay unnamed."""
     source: str = ""
+    """Name of the data, where the specification does not name them."""
 
 
 @dataclass(frozen=True, slots=True)
 class CasePredictions:
-    """What a model says about some rows, and why, for people who work with them.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a prediction, in the order in which it is to be read: who, when, ``y_pred`` and
-        what surrounds it.
-    heads : tuple of str
-        What each row is about, for the head of a page.
-    tells : tuple of tuple of str
-        What is said of each row, in sentences.
-    reasons : Reasons
-        Why, for each row of `table`.
-    trained_until : datetime
-        The model learnt from what was known before this moment.
-    notes : tuple of str
-        What is to be known of all rows.
-    """
+    """What a model says about some rows, and why, for people who work with them."""
 
     table: pd.DataFrame
+    """One row a prediction, in the order in which it is to be read: who, when, ``y_pred`` and what
+    surrounds it."""
     heads: tuple[str, ...]
+    """What each row is about, for the head of a page."""
     tells: tuple[tuple[str, ...], ...]
+    """What is said of each row, in sentences."""
     reasons: Reasons
+    """Why, for each row of `table`."""
     trained_until: datetime
+    """The model learnt from what was known before this moment."""
     notes: tuple[str, ...] = ()
+    """What is to be known of all rows."""
 
 
 class Kind(ABC, Generic[SpecT_co]):

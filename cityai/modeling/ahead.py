@@ -54,62 +54,42 @@ MOMENTS: Final = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ahead:
-    """Predictions of one moment.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        In the order in which it is to be read. Of a panel: `SHOWN`, sorted by entity and step,
-        figures in the target's unit. Of cases: ``rank`` (from 1), ``of`` (cases of the slot),
-        ``case_id``, ``entity_id``, ``area_id`` where declared, ``as_of``, ``occurred_at``,
-        ``slot_start``, ``y_pred`` (probability), ``decision`` (1: selected), sorted by slot and
-        rank.
-    drivers : Drivers
-        Of the same rows.
-    notes : tuple of str
-        What is to be known of all of them.
-    """
+    """Predictions of one moment."""
 
     table: pd.DataFrame
+    """In the order in which it is to be read. Of a panel: `SHOWN`, sorted by entity and step,
+    figures in the target's unit. Of cases: ``rank`` (from 1), ``of`` (cases of the slot),
+    ``case_id``, ``entity_id``, ``area_id`` where declared, ``as_of``, ``occurred_at``,
+    ``slot_start``, ``y_pred`` (probability), ``decision`` (1: selected), sorted by slot and rank.
+    """
     drivers: Drivers
+    """Of the same rows."""
     notes: tuple[str, ...] = ()
+    """What is to be known of all of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlook:
-    """What the final model says of what comes after the data.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        ``entity_id``, ``step``, ``period_start``, ``y_pred``, ``y_low``, ``y_high``, as `Ahead` has
-        them; without a row where nobody knows yet what will be asked about.
-    """
+    """What the final model says of what comes after the data."""
 
     table: pd.DataFrame
+    """``entity_id``, ``step``, ``period_start``, ``y_pred``, ``y_low``, ``y_high``, as `Ahead` has
+    them; without a row where nobody knows yet what will be asked about."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """One moment as a layout of rows asks it.
-
-    Attributes
-    ----------
-    rows : Rows
-        Rows with their features, those asked about among them.
-    frame : pandas.DataFrame
-        What the model predicts from, one row a prediction.
-    background : pandas.DataFrame
-        Earlier rows, that tell what is usual and which features move together.
-    arrange : callable
-        From what the model predicts to the table as it is read, the order in it of the frame's
-        rows, and notes.
-    """
+    """One moment as a layout of rows asks it."""
 
     rows: Rows
+    """Rows with their features, those asked about among them."""
     frame: pd.DataFrame
+    """What the model predicts from, one row a prediction."""
     background: pd.DataFrame
+    """Earlier rows, that tell what is usual and which features move together."""
     arrange: Callable[[pd.DataFrame], tuple[pd.DataFrame, IntArray, tuple[str, ...]]]
+    """From what the model predicts to the table as it is read, the order in it of the frame's rows,
+    and notes."""
 
 
 def predict_ahead(final: FinalModel, question: Question) -> Ahead:

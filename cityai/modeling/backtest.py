@@ -54,36 +54,25 @@ KEYS: Final = (CASE, ENTITY, AS_OF, STEP, ORIGIN, PERIOD)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backtest:
-    """What would have been predicted in the past.
-
-    Attributes
-    ----------
-    predictions : Predictions
-        Of the test folds: the rows whose outcome is known.
-    folds : Folds
-        All folds.
-    weights : pandas.DataFrame
-        ``fold``, ``candidate``, ``weight``: the blend of each test fold.
-    out_of_sample : pandas.DataFrame
-        What every fold predicted, the calibration folds too: ``fold``, the rows' keys, every
-        ``candidate.<name>``, ``y_pred``, ``y_low``, ``y_high`` (NaN where there is none), in the
-        order of the rows. No outcome is in it: what was known when is the source's to say.
-    models : tuple of FinalModel
-        As they stood at each test fold, in the order of ``folds.test``.
-    final : FinalModel or None
-        Fitted on everything that is known; None where predictions came in a file.
-    findings : tuple of Finding
-        Codes ``backtest.calibration`` and ``backtest.rows``; where cases are selected,
-        ``backtest.capacity`` and ``backtest.ties``.
-    """
+    """What would have been predicted in the past."""
 
     predictions: Predictions
+    """Of the test folds: the rows whose outcome is known."""
     folds: Folds
+    """All folds."""
     weights: pd.DataFrame
+    """``fold``, ``candidate``, ``weight``: the blend of each test fold."""
     out_of_sample: pd.DataFrame
+    """What every fold predicted, the calibration folds too: ``fold``, the rows' keys, every
+    ``candidate.<name>``, ``y_pred``, ``y_low``, ``y_high`` (NaN where there is none), in the order
+    of the rows. No outcome is in it: what was known when is the source's to say."""
     models: tuple[FinalModel, ...]
+    """As they stood at each test fold, in the order of ``folds.test``."""
     final: FinalModel | None
+    """Fitted on everything that is known; None where predictions came in a file."""
     findings: tuple[Finding, ...]
+    """Codes ``backtest.calibration`` and ``backtest.rows``; where cases are selected,
+    ``backtest.capacity`` and ``backtest.ties``."""
 
     @property
     def fitted(self) -> FinalModel:

@@ -20,27 +20,18 @@ RANK, OF = "rank", "of"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What a rule selects.
-
-    Attributes
-    ----------
-    decision : numpy.ndarray
-        Shape (n,), 1.0 where selected.
-    slots : int
-        Periods that the capacity holds for.
-    full : int
-        Periods in which every case was selected, because there were no more than the capacity.
-    ties : int
-        Periods whose last selected case has the same score as the first that is not.
-    tied : int
-        Cases with such a score: which of them come first is decided by their ids.
-    """
+    """What a rule selects."""
 
     decision: FloatArray
+    """Shape (n,), 1.0 where selected."""
     slots: int
+    """Periods that the capacity holds for."""
     full: int
+    """Periods in which every case was selected, because there were no more than the capacity."""
     ties: int
+    """Periods whose last selected case has the same score as the first that is not."""
     tied: int
+    """Cases with such a score: which of them come first is decided by their ids."""
 
 
 def rank_cases(table: pd.DataFrame, score: FloatArray) -> np.ndarray:

@@ -57,24 +57,17 @@ Fit = Callable[[Past, FloatArray, "str | int"], "Correction | None"]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to close a gap.
-
-    Attributes
-    ----------
-    name, label, told : str
-        Stable name, name for readers, and what it does in a sentence.
-    uses_groups : bool
-        Whether the group is looked at when a forecast is made, not only when it is learnt.
-    fit : callable
-        From the past, (E, G) weights and the reference (a position, "overall" or "best") to the
-        correction; None where the groups do not allow it.
-    """
+    """One way to close a gap."""
 
     name: str
     label: str
     told: str
+    """Stable name, name for readers, and what it does in a sentence."""
     uses_groups: bool
+    """Whether the group is looked at when a forecast is made, not only when it is learnt."""
     fit: Fit
+    """From the past, (E, G) weights and the reference (a position, "overall" or "best") to the
+    correction; None where the groups do not allow it."""
 
 
 def recalibrate_groups(past: Past, weights: FloatArray, reference: str | int) -> Correction:

@@ -25,28 +25,19 @@ BACKGROUND: Final = 4000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drivers:
-    """What moved each prediction.
-
-    Attributes
-    ----------
-    parts : pandas.DataFrame
-        Shape (n, F): each feature's part of the prediction's distance from its starting point;
-        empty when no part of the model can be taken apart.
-    data : pandas.DataFrame
-        Shape (n, F): the features' values.
-    background : pandas.DataFrame
-        Values of the same features in other rows, to see which move together.
-    labels : dict of str to str
-        Words for readers, by feature.
-    weight : float
-        Share of the prediction that is explained this way.
-    """
+    """What moved each prediction."""
 
     parts: pd.DataFrame
+    """Shape (n, F): each feature's part of the prediction's distance from its starting point; empty
+    when no part of the model can be taken apart."""
     data: pd.DataFrame
+    """Shape (n, F): the features' values."""
     background: pd.DataFrame
+    """Values of the same features in other rows, to see which move together."""
     labels: dict[str, str]
+    """Words for readers, by feature."""
     weight: float
+    """Share of the prediction that is explained this way."""
 
 
 def explain_blend(

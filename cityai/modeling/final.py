@@ -29,24 +29,16 @@ from cityai.modeling.own.formats import list_libraries
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AmountCalibration:
-    """Conformal intervals around blended amounts.
-
-    Attributes
-    ----------
-    intervals : Intervals
-        Scales and quantiles of earlier errors.
-    entity_ids : tuple of str
-        The entities, in the order of ``intervals.ratio``.
-    coverage : float
-        Nominal coverage.
-    total : Intervals
-        The same of the sum over all entities.
-    """
+    """Conformal intervals around blended amounts."""
 
     intervals: Intervals
+    """Scales and quantiles of earlier errors."""
     entity_ids: tuple[str, ...]
+    """The entities, in the order of ``intervals.ratio``."""
     coverage: float
+    """Nominal coverage."""
     total: Intervals
+    """The same of the sum over all entities."""
 
     @property
     def nonnegative(self) -> bool:
@@ -88,15 +80,10 @@ class AmountCalibration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbabilityCalibration:
-    """A rising map on blended log-odds.
-
-    Attributes
-    ----------
-    chart : CalibrationMap
-        From blended log-odds to calibrated ones.
-    """
+    """A rising map on blended log-odds."""
 
     chart: CalibrationMap
+    """From blended log-odds to calibrated ones."""
 
     @property
     def nonnegative(self) -> bool:
@@ -122,33 +109,22 @@ class ProbabilityCalibration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FinalModel:
-    """A blend of candidates as it stood at one moment. No code and no pickle.
-
-    Attributes
-    ----------
-    as_of : pandas.Timestamp
-        Everything that it learnt from was known before this moment.
-    models : tuple of SavedModel
-        The candidates of the blend that learn from rows.
-    blend : dict of str to float
-        Weight of each candidate, sum 1.
-    calibration : AmountCalibration or ProbabilityCalibration
-        From the blend to what is said: how candidates are mixed, and how sure it is.
-    seed : int
-        Seed of the training.
-    corrections : dict of str to float
-        Factor on the prediction of each entity, where a mitigation was chosen.
-    series : dict of str to dict of str to str
-        Parameters of the candidates that look at series.
-    """
+    """A blend of candidates as it stood at one moment. No code and no pickle."""
 
     as_of: pd.Timestamp
+    """Everything that it learnt from was known before this moment."""
     models: tuple[SavedModel, ...]
+    """The candidates of the blend that learn from rows."""
     blend: dict[str, float]
+    """Weight of each candidate, sum 1."""
     calibration: AmountCalibration | ProbabilityCalibration
+    """From the blend to what is said: how candidates are mixed, and how sure it is."""
     seed: int
+    """Seed of the training."""
     corrections: dict[str, float] = field(default_factory=dict)
+    """Factor on the prediction of each entity, where a mitigation was chosen."""
     series: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Parameters of the candidates that look at series."""
 
     @property
     def settings(self) -> dict[str, dict[str, str]]:

@@ -32,34 +32,24 @@ SECONDS_A_CELL: Final = 3e-6
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One moment at which the question is asked.
-
-    Attributes
-    ----------
-    number : int
-        Test folds count 1, 2, ... from the oldest; calibration folds count up to 0 (..., -1, 0).
-    role : {"calibration", "test", "final"}
-        Calibration folds only weigh candidates and calibrate; the final one, after all others, is
-        where the model for tomorrow is fitted.
-    as_of : pandas.Timestamp
-        The moment: everything used was seen before it.
-    train_until : pandas.Timestamp
-        Labels end before it: of periods that were final at the moment, or outcomes that were known
-        by then (the moment less the gap).
-    test_from, test_until : pandas.Timestamp
-        First moment that is predicted, and the first that no longer is.
-    counts : dict of str to int
-        What is known of the rows when folds are planned; empty where rows are dense. Where they are
-        listed: ``train_rows``, ``train_yes``, ``cases`` and ``scored``.
-    """
+    """One moment at which the question is asked."""
 
     number: int
+    """Test folds count 1, 2, ... from the oldest; calibration folds count up to 0 (..., -1, 0)."""
     role: Role
+    """Calibration folds only weigh candidates and calibrate; the final one, after all others, is
+    where the model for tomorrow is fitted."""
     as_of: pd.Timestamp
+    """The moment: everything used was seen before it."""
     train_until: pd.Timestamp
+    """Labels end before it: of periods that were final at the moment, or outcomes that were known
+    by then (the moment less the gap)."""
     test_from: pd.Timestamp
     test_until: pd.Timestamp
+    """First moment that is predicted, and the first that no longer is."""
     counts: dict[str, int] = field(default_factory=dict)
+    """What is known of the rows when folds are planned; empty where rows are dense. Where they are
+    listed: ``train_rows``, ``train_yes``, ``cases`` and ``scored``."""
 
 
 def name_fold(fold: Fold) -> str:
@@ -71,19 +61,13 @@ def name_fold(fold: Fold) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """All folds of a backtest, the oldest first.
-
-    Attributes
-    ----------
-    folds : tuple of Fold
-        Calibration folds, then test folds ``1 .. n``; their moments rise strictly.
-    more : int
-        Test folds that the history would hold before the first, beside those that calibrate;
-        of overlapping ones, as many as share no outcome.
-    """
+    """All folds of a backtest, the oldest first."""
 
     folds: tuple[Fold, ...]
+    """Calibration folds, then test folds ``1 .. n``; their moments rise strictly."""
     more: int = 0
+    """Test folds that the history would hold before the first, beside those that calibrate; of
+    overlapping ones, as many as share no outcome."""
 
     @property
     def test(self) -> tuple[Fold, ...]:

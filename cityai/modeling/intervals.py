@@ -48,25 +48,17 @@ ROUNDING: Final = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class PastErrors:
-    """Forecasts of earlier origins beside what came to pass; all arrays have shape (R,).
-
-    Attributes
-    ----------
-    entity : numpy.ndarray
-        int64, position of the entity.
-    step : numpy.ndarray
-        int64, from 1.
-    fold : numpy.ndarray
-        int64, rising from origin to origin.
-    forecast, truth : numpy.ndarray
-        float64, in the target's unit.
-    """
+    """Forecasts of earlier origins beside what came to pass; all arrays have shape (R,)."""
 
     entity: IntArray
+    """int64, position of the entity."""
     step: IntArray
+    """int64, from 1."""
     fold: IntArray
+    """int64, rising from origin to origin."""
     forecast: FloatArray
     truth: FloatArray
+    """float64, in the target's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +71,20 @@ class Tails:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """How to put an interval around a forecast.
-
-    Attributes
-    ----------
-    low, high : numpy.ndarray
-        Shape (H,): quantiles of the scaled error, by step.
-    factor, exponent, floor : float
-        The scale of a forecast p is ``factor * max(p, floor) ** exponent * ratio``; `floor` and
-        the scale are in the target's unit.
-    ratio : numpy.ndarray
-        Shape (E,), the entity's own latest errors relative to its level's.
-    nonnegative : bool
-        Whether bounds are cut at 0.
-    """
+    """How to put an interval around a forecast."""
 
     low: FloatArray
     high: FloatArray
+    """Shape (H,): quantiles of the scaled error, by step."""
     factor: float
     exponent: float
     floor: float
+    """The scale of a forecast p is ``factor * max(p, floor) ** exponent * ratio``; `floor` and the
+    scale are in the target's unit."""
     ratio: FloatArray
+    """Shape (E,), the entity's own latest errors relative to its level's."""
     nonnegative: bool
+    """Whether bounds are cut at 0."""
 
 
 @dataclass(frozen=True, slots=True)

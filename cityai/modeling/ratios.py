@@ -20,28 +20,20 @@ MOST: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a correction may learn from at one origin: R rows whose total was mature then.
-
-    Attributes
-    ----------
-    entity, age, step : numpy.ndarray
-        (R,) int64: position of the entity, origins back (0 is the newest), step ahead.
-    forecast, high, truth : numpy.ndarray
-        (R,) float64 in the target's unit; `high` is NaN where there was no interval.
-    record : numpy.ndarray
-        (R,) the entity's own record (see `Ratios.factor`) as it stood at the row's origin.
-    now : numpy.ndarray
-        (E,) the same at this origin.
-    """
+    """What a correction may learn from at one origin: R rows whose total was mature then."""
 
     entity: IntArray
     age: IntArray
     step: IntArray
+    """(R,) int64: position of the entity, origins back (0 is the newest), step ahead."""
     forecast: FloatArray
     high: FloatArray
     truth: FloatArray
+    """(R,) float64 in the target's unit; `high` is NaN where there was no interval."""
     record: FloatArray
+    """(R,) the entity's own record (see `Ratios.factor`) as it stood at the row's origin."""
     now: FloatArray
+    """(E,) the same at this origin."""
 
     @property
     def discount(self) -> FloatArray:
@@ -51,18 +43,12 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Ratios:
-    """One ratio of two sums for each group, and how far to believe it.
-
-    Attributes
-    ----------
-    ratio : numpy.ndarray
-        (G,) the ratio; NaN where what it is a share of is not above 0.
-    variance : numpy.ndarray
-        (G,) of the ratio between origins; infinite when there are too few to know it.
-    """
+    """One ratio of two sums for each group, and how far to believe it."""
 
     ratio: FloatArray
+    """(G,) the ratio; NaN where what it is a share of is not above 0."""
     variance: FloatArray
+    """(G,) of the ratio between origins; infinite when there are too few to know it."""
 
     @property
     def factor(self) -> FloatArray:

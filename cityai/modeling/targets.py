@@ -47,34 +47,24 @@ MOST_TOLD: Final = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What earlier folds predicted out of sample, beside the labels known at a fold.
-
-    Attributes
-    ----------
-    rows : numpy.ndarray
-        Shape (R,) int64, rising: positions in the source's table of the rows that a fold predicts.
-    parts : numpy.ndarray
-        Shape (R, K), what each candidate predicted; NaN where it did not.
-    labels : numpy.ndarray
-        Shape (R,), as they were known at the fold.
-    fold : numpy.ndarray
-        Shape (R,) int64, the fold that predicted each row.
-    seen : numpy.ndarray
-        Shape (R,) bool: predicted by an earlier fold, with a label that is known.
-    made : mapping of str to numpy.ndarray
-        Shape (R,) each: ``y_pred``, ``y_low`` and ``y_high`` as earlier folds made them, NaN where
-        nothing was.
-    nonnegative : bool
-        Whether nothing below 0 was known at the fold.
-    """
+    """What earlier folds predicted out of sample, beside the labels known at a fold."""
 
     rows: IntArray
+    """Shape (R,) int64, rising: positions in the source's table of the rows that a fold predicts.
+    """
     parts: FloatArray
+    """Shape (R, K), what each candidate predicted; NaN where it did not."""
     labels: FloatArray
+    """Shape (R,), as they were known at the fold."""
     fold: IntArray
+    """Shape (R,) int64, the fold that predicted each row."""
     seen: BoolArray
+    """Shape (R,) bool: predicted by an earlier fold, with a label that is known."""
     made: Mapping[str, FloatArray]
+    """Shape (R,) each: ``y_pred``, ``y_low`` and ``y_high`` as earlier folds made them, NaN where
+    nothing was."""
     nonnegative: bool
+    """Whether nothing below 0 was known at the fold."""
 
 
 Calibration = AmountCalibration | ProbabilityCalibration

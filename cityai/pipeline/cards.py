@@ -33,36 +33,25 @@ MADE = ("card*.html", "brief*.pdf")
 
 @dataclass(frozen=True)
 class Drafted:
-    """From what a card was drafted, kept privately: enough to draft it again.
-
-    Attributes
-    ----------
-    spec : str
-        The resolved specification, as JSON.
-    facts : RunFacts
-        What the run knew about itself.
-    stages : dict of str to str
-        The digest under which each stage's record is kept.
-    files : dict of str to str
-        Files that the card is bound to, with the SHA-256 of their bytes: predictions that were
-        given. Paths in the workspace are written from there, so that a copy of it reads its own.
-    outlines, outlines_key : str
-        The file with the outlines of areas, and its key; empty without a map.
-    outlines_written : dict of str to str
-        How the data write an area's id that the outlines write otherwise.
-    earlier : str
-        JSON of the record that it is compared with; empty for the first card. It is not published:
-        counts of what came between the two would follow from both.
-    """
+    """From what a card was drafted, kept privately: enough to draft it again."""
 
     spec: str
+    """The resolved specification, as JSON."""
     facts: RunFacts
+    """What the run knew about itself."""
     stages: dict[str, str]
+    """The digest under which each stage's record is kept."""
     files: dict[str, str] = field(default_factory=dict)
+    """Files that the card is bound to, with the SHA-256 of their bytes: predictions that were
+    given. Paths in the workspace are written from there, so that a copy of it reads its own."""
     outlines: str = ""
     outlines_key: str = ""
+    """The file with the outlines of areas, and its key; empty without a map."""
     outlines_written: dict[str, str] = field(default_factory=dict)
+    """How the data write an area's id that the outlines write otherwise."""
     earlier: str = ""
+    """JSON of the record that it is compared with; empty for the first card. It is not published:
+    counts of what came between the two would follow from both."""
 
     def read_outlines(self, workspace: Path) -> Outlines | None:
         """Read the outlines of areas, where the card has a map."""

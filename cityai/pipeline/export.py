@@ -17,18 +17,12 @@ from cityai.store.files import PUBLIC_FILE_MODE, write_files
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export left.
-
-    Attributes
-    ----------
-    export : Export
-        The files' texts, and the report of every field.
-    paths : tuple of Path
-        Where they are.
-    """
+    """What an export left."""
 
     export: Export
+    """The files' texts, and the report of every field."""
     paths: tuple[Path, ...]
+    """Where they are."""
 
 
 def export_card(path: Path, register: str, out: Path, *, replace: bool = False) -> Exported:

@@ -19,24 +19,16 @@ PLANES = "mitigation"
 
 @dataclass(frozen=True)
 class Tried:
-    """What `cityai mitigate` leaves.
-
-    Attributes
-    ----------
-    project : Project
-        What was asked.
-    mitigation : Mitigation
-        The options and what they did.
-    plane : Path
-        The drawing: accuracy lost against gap closed. Private until it is on a card.
-    mlflow_run_id : str
-        The parent run in MLflow.
-    """
+    """What `cityai mitigate` leaves."""
 
     project: Project
+    """What was asked."""
     mitigation: Mitigation
+    """The options and what they did."""
     plane: Path
+    """The drawing: accuracy lost against gap closed. Private until it is on a card."""
     mlflow_run_id: str
+    """The parent run in MLflow."""
 
 
 def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:

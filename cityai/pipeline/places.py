@@ -21,18 +21,12 @@ PROJECT: Final = "project.yaml"
 
 @dataclass(frozen=True)
 class CardPlace:
-    """Where a card is published.
-
-    Attributes
-    ----------
-    folder : Path
-        ``model_cards/<name>``.
-    workspace : Path
-        The nearest folder above with a ``configs`` folder.
-    """
+    """Where a card is published."""
 
     folder: Path
+    """``model_cards/<name>``."""
     workspace: Path
+    """The nearest folder above with a ``configs`` folder."""
 
     @property
     def state(self) -> Path:

@@ -25,39 +25,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What a run's stages made; each record's class documents its tables.
-
-    Attributes
-    ----------
-    quality, backtest, evaluation, audit
-        What they are called.
-    explanation : Explanation or None
-        What moves the predictions; None where nothing was fitted.
-    snapshot : Events or None
-        What the city knew, and when; None where a saved card is drafted again without it.
-    mitigation : Mitigation or None
-        What was tried to close a gap; None where the project names none.
-    proxies : Proxies or None
-        How well the inputs recover the groups.
-    groups : Groups or None
-        Who belongs where.
-    outlook : Outlook or None
-        What comes after the data; None in results of before there was one.
-    impacts : tuple of Impact
-        What acting on it changed, the newest evaluation first; nothing where none was announced.
-    """
+    """What a run's stages made; each record's class documents its tables."""
 
     quality: QualityReport
     backtest: Backtest
     evaluation: Evaluation
     audit: Audit
+    """What they are called."""
     explanation: Explanation | None = None
+    """What moves the predictions; None where nothing was fitted."""
     snapshot: Events | None = None
+    """What the city knew, and when; None where a saved card is drafted again without it."""
     mitigation: Mitigation | None = None
+    """What was tried to close a gap; None where the project names none."""
     proxies: Proxies | None = None
+    """How well the inputs recover the groups."""
     groups: Groups | None = None
+    """Who belongs where."""
     outlook: Outlook | None = None
+    """What comes after the data; None in results of before there was one."""
     impacts: tuple[Impact, ...] = ()
+    """What acting on it changed, the newest evaluation first; nothing where none was announced."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

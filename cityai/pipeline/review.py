@@ -42,33 +42,22 @@ PORTFOLIO: Final = "index.json"
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A published card, what may be signed about it, and who did.
-
-    Attributes
-    ----------
-    name : str
-        The project's.
-    record : CardRecord
-        The card, unchanged since it was published.
-    place : CardPlace
-        Where it lies.
-    subjects : dict of str to str
-        Digests of the card and of all that it stands on.
-    policy : PolicySpec
-        What must hold, and who may let it be used although it does not.
-    ring : Ring
-        Whose signatures count.
-    chain : Chain
-        The acts.
-    """
+    """A published card, what may be signed about it, and who did."""
 
     name: str
+    """The project's."""
     record: CardRecord
+    """The card, unchanged since it was published."""
     place: CardPlace
+    """Where it lies."""
     subjects: dict[str, str]
+    """Digests of the card and of all that it stands on."""
     policy: PolicySpec
+    """What must hold, and who may let it be used although it does not."""
     ring: Ring
+    """Whose signatures count."""
     chain: Chain
+    """The acts."""
 
     @property
     def folder(self) -> Path:

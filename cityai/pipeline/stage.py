@@ -27,33 +27,22 @@ Reader = Callable[[Project[AuditableSpec]], str]
 
 @dataclass(frozen=True)
 class PipelineRun:
-    """One run of a project's stages.
-
-    Attributes
-    ----------
-    project : Project
-        What was asked.
-    store : Store
-        Where records are kept.
-    progress : Progress
-        Told what is being done.
-    seconds : dict of str to float
-        Wall-clock seconds of each stage that was made (reading a saved one is not counted).
-    digests : dict of str to str
-        The digest under which each stage's record is kept.
-    results : dict of str to str
-        The digest of each stage's record itself: of the manifest of its files.
-    records : dict of str to object
-        What was made or read so far.
-    """
+    """One run of a project's stages."""
 
     project: Project[AuditableSpec]
+    """What was asked."""
     store: Store
+    """Where records are kept."""
     progress: Progress = SILENT
+    """Told what is being done."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Wall-clock seconds of each stage that was made (reading a saved one is not counted)."""
     digests: dict[str, str] = field(default_factory=dict)
+    """The digest under which each stage's record is kept."""
     results: dict[str, str] = field(default_factory=dict)
+    """The digest of each stage's record itself: of the manifest of its files."""
     records: dict[str, object] = field(default_factory=dict)
+    """What was made or read so far."""
 
     @cached_property
     def kind(self) -> Kind:

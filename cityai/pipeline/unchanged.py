@@ -41,25 +41,17 @@ ELSEWHERE: Final = (VARIABLE, REGISTRY, "MLFLOW_RUN_ID")
 
 @dataclass(frozen=True)
 class LastRun:
-    """What the last finished run of a project was made from, and what it left.
-
-    Attributes
-    ----------
-    key : str
-        Digest of all that it was made from (`digest_inputs`).
-    published : dict of str to str
-        SHA-256 of each file of the published card.
-    stages, results : dict of str to str
-        The digest under which each stage's record is kept, and that of its manifest.
-    run_id : str
-        Its run in MLflow.
-    """
+    """What the last finished run of a project was made from, and what it left."""
 
     key: str
+    """Digest of all that it was made from (`digest_inputs`)."""
     published: dict[str, str]
+    """SHA-256 of each file of the published card."""
     stages: dict[str, str]
     results: dict[str, str]
+    """The digest under which each stage's record is kept, and that of its manifest."""
     run_id: str
+    """Its run in MLflow."""
 
 
 @dataclass(frozen=True)

@@ -43,25 +43,17 @@ TITLE = "What the card was drafted from is as it was"
 
 @dataclass(frozen=True)
 class Reread:
-    """What a card was drafted from, read again.
-
-    Attributes
-    ----------
-    predictions, groups : Predictions, Groups
-        What was predicted, and who belongs where.
-    facts : CardFacts
-        What the card is drafted from, judged again.
-    told : str
-        What was read.
-    unchanged : Predictions or None
-        As they were before the option that was chosen for a gap, where any was tried.
-    """
+    """What a card was drafted from, read again."""
 
     predictions: Predictions
     groups: Groups
+    """What was predicted, and who belongs where."""
     facts: CardFacts
+    """What the card is drafted from, judged again."""
     told: str
+    """What was read."""
     unchanged: Predictions | None = None
+    """As they were before the option that was chosen for a gap, where any was tried."""
 
     def recount(self, record: CardRecord) -> tuple[Claim, ...]:
         """Count a card's figures apart from how they were made."""

@@ -25,95 +25,62 @@ FOR_ANOTHER: Final = say(
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Rows with their sums.
-
-    Attributes
-    ----------
-    sums : Sums
-        (rows, K).
-    metrics : tuple of Metric
-        What is made of the sums.
-    unit : numpy.ndarray
-        (rows,) str: the key that memberships are indexed by.
-    moment : numpy.ndarray
-        (rows,) datetime64: when it was asked; that of the first where windows overlap.
-    fold : numpy.ndarray
-        (rows,) int64.
-    unit_name : str
-        Unit of the target.
-    counts : bool
-        Whether amounts count people or events.
-    amount : str
-        The sum that says how much of the whole a group is.
-    events : tuple of str
-        Sums that count people; a group with few of them, but some, is not shown.
-    entity : numpy.ndarray or None
-        (rows,) int64 whom each row is about, where units are not the entities themselves.
-    called : str
-        What several entities are called.
-    lists : numpy.ndarray or None
-        (rows,) int64 the list that each row is ranked in, where they are not all in one.
-    """
+    """Rows with their sums."""
 
     sums: Sums
+    """(rows, K)."""
     metrics: tuple[Metric, ...]
+    """What is made of the sums."""
     unit: np.ndarray
+    """(rows,) str: the key that memberships are indexed by."""
     moment: np.ndarray
+    """(rows,) datetime64: when it was asked; that of the first where windows overlap."""
     fold: np.ndarray
+    """(rows,) int64."""
     unit_name: str
+    """Unit of the target."""
     counts: bool
+    """Whether amounts count people or events."""
     amount: str = "y"
+    """The sum that says how much of the whole a group is."""
     events: tuple[str, ...] = ()
+    """Sums that count people; a group with few of them, but some, is not shown."""
     entity: np.ndarray | None = None
+    """(rows,) int64 whom each row is about, where units are not the entities themselves."""
     called: str = "places"
+    """What several entities are called."""
     lists: np.ndarray | None = None
+    """(rows,) int64 the list that each row is ranked in, where they are not all in one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Sums by period and entity: all that the audit needs of the rows.
-
-    Attributes
-    ----------
-    values : numpy.ndarray
-        (B, E, K) float64.
-    names : tuple of str
-        The K sums.
-    """
+    """Sums by period and entity: all that the audit needs of the rows."""
 
     values: np.ndarray
+    """(B, E, K) float64."""
     names: tuple[str, ...]
+    """The K sums."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What the intervals are about, and so which rows belong together.
-
-    Attributes
-    ----------
-    infers : str
-        "this city" (at other times) or "others like these".
-    blocks : {"periods", "entities", "both"}
-        What varies from draw to draw.
-    confidence : float
-        Of an interval; for gaps, of all intervals of a dimension together.
-    min_blocks : int
-        Fewer give no interval.
-    called : str
-        What several entities are called.
-    days : float
-        From one period to the next; NaN where unknown, or where others than periods are blocks.
-    unrelated : float
-        Of gaps, the chance before looking that periods have nothing in common; NaN: not chosen.
-    """
+    """What the intervals are about, and so which rows belong together."""
 
     infers: Literal["this city", "others like these"]
+    """"this city" (at other times) or "others like these"."""
     blocks: Blocks
+    """What varies from draw to draw."""
     confidence: float
+    """Of an interval; for gaps, of all intervals of a dimension together."""
     min_blocks: int
+    """Fewer give no interval."""
     called: str = "places"
+    """What several entities are called."""
     days: float = math.nan
+    """From one period to the next; NaN where unknown, or where others than periods are blocks."""
     unrelated: float = math.nan
+    """Of gaps, the chance before looking that periods have nothing in common; NaN: not chosen."""
 
     @property
     def word(self) -> str:
@@ -123,99 +90,68 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class AuditData:
-    """What the audit takes from the predictions: one pass over the rows.
-
-    Attributes
-    ----------
-    cells, fold_cells : Cells
-        Sums by moment (`as_of`, in order of time), or by fold, and entity.
-    entities : tuple of str
-        Sorted keys of units; the second axis of both.
-    folds : tuple of int
-        First axis of `fold_cells`.
-    counts : bool
-        Whether amounts count people or events: every outcome is a whole number.
-    design : Design
-        What the intervals are about.
-    unit : str
-        Unit of the target.
-    metrics : tuple of Metric
-        What is made of the sums.
-    least : float
-        Fewer people or events are not shown.
-    amount : str
-        The sum that says how much of the whole a group is.
-    events : tuple of str
-        Sums that count people; a group with few of them, but some, is not shown.
-    """
+    """What the audit takes from the predictions: one pass over the rows."""
 
     cells: Cells
     fold_cells: Cells
+    """Sums by moment (`as_of`, in order of time), or by fold, and entity."""
     entities: tuple[str, ...]
+    """Sorted keys of units; the second axis of both."""
     folds: tuple[int, ...]
+    """First axis of `fold_cells`."""
     counts: bool
+    """Whether amounts count people or events: every outcome is a whole number."""
     design: Design
+    """What the intervals are about."""
     unit: str
+    """Unit of the target."""
     metrics: tuple[Metric, ...]
+    """What is made of the sums."""
     least: float
+    """Fewer people or events are not shown."""
     amount: str = "y"
+    """The sum that says how much of the whole a group is."""
     events: tuple[str, ...] = ()
+    """Sums that count people; a group with few of them, but some, is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupTable:
-    """One dimension, or the intersections of two.
-
-    Attributes
-    ----------
-    dimension, label, kind, caveat : str
-        As in `Membership`; ``a * b`` for intersections.
-    groups : tuple of str
-        G groups.
-    weights : numpy.ndarray
-        (E, G) float64; what a group that is too small holds is added to the one it is counted with.
-    reference : "overall", "best" or int
-        What each is compared with.
-    amount, n : numpy.ndarray
-        (G,) sum of outcomes and of rows, weighted.
-    hidden : numpy.ndarray
-        (G,) bool: may not be shown.
-    small : numpy.ndarray
-        (G,) bool: those that are hidden for themselves, not for another's sake.
-    counted_with : tuple of str
-        (G,) the group that a small one is counted with; empty for all others.
-    apart : numpy.ndarray
-        (E, G) the weights that were moved so.
-    least : float
-        Fewer people or events are not shown.
-    reasons : bool
-        Whether it may be told which groups are hidden for themselves.
-    shape : tuple of int
-        (G,), or (G1, G2) for intersections.
-    residents : dict of str to float
-        Residents by group, where known.
-    cuts : tuple of float
-        Cut points of bands.
-    """
+    """One dimension, or the intersections of two."""
 
     dimension: str
     label: str
     kind: str
     caveat: str
+    """As in `Membership`; ``a * b`` for intersections."""
     groups: tuple[str, ...]
+    """G groups."""
     weights: np.ndarray
+    """(E, G) float64; what a group that is too small holds is added to the one it is counted with.
+    """
     reference: Literal["overall", "best"] | int
+    """What each is compared with."""
     amount: np.ndarray
     n: np.ndarray
+    """(G,) sum of outcomes and of rows, weighted."""
     hidden: np.ndarray
+    """(G,) bool: may not be shown."""
     shape: tuple[int, ...]
+    """(G,), or (G1, G2) for intersections."""
     residents: dict[str, float]
+    """Residents by group, where known."""
     cuts: tuple[float, ...]
+    """Cut points of bands."""
     small: np.ndarray
+    """(G,) bool: those that are hidden for themselves, not for another's sake."""
     counted_with: tuple[str, ...]
+    """(G,) the group that a small one is counted with; empty for all others."""
     apart: np.ndarray
+    """(E, G) the weights that were moved so."""
     least: float
+    """Fewer people or events are not shown."""
     reasons: bool = True
+    """Whether it may be told which groups are hidden for themselves."""
 
     def tell_hidden(self, g: int) -> str:
         """Say why a group is not shown; nothing of one that is."""

@@ -17,11 +17,6 @@ from cityai.errors import RunError
 class RowCounts:
     """Rows of the main table by what became of them.
 
-    Attributes
-    ----------
-    read, out_of_scope, rejected, accepted : int
-        `read` is the sum of the others.
-
     Raises
     ------
     RunError
@@ -32,6 +27,7 @@ class RowCounts:
     out_of_scope: int
     rejected: int
     accepted: int
+    """`read` is the sum of the others."""
 
     def __post_init__(self) -> None:
         if self.read != self.out_of_scope + self.rejected + self.accepted:
@@ -82,74 +78,56 @@ def list_nobody() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Events:
-    """What the city knew, and when.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        The main table. Where amounts of a dense panel are asked for, its cells: entity_id (str),
-        period (int64), known (int64), value (float64, NaN when every amount was missing), n (int64
-        rows), sorted by the first three; `known` is the first origin at which this part of the
-        total could be seen, never before the period is over. Where cases are asked about, one row
-        a case, sorted by (``as_of``, ``case_id``): ``case_id``, ``entity_id`` (str), ``area_id``
-        (object, None when missing; where declared), ``as_of`` (asked; datetime64[us], local),
-        ``occurred_at`` (takes place), ``known_at`` (its outcome could be seen), ``y_true``
-        (float64: 1, 0, or NaN when it is not known), ``slot`` (int64) and ``slot_start``
-        (datetime64[us]): the period of the capacity, by the day on which the case takes place
-        (all 0 for ``per: fold``), ``latitude`` and ``longitude`` (float64, where declared), the
-        attributes under their own names (str, None when missing, or float64),
-        ``baseline.city_score`` (float64, where declared) and ``registered_at`` (where declared).
-    periods : Periods
-        The time axis: the question's periods, or the days of the cases.
-    until : pandas.Timestamp
-        End of what is known: a midnight.
-    counts : RowCounts
-        Rows of the main table.
-    rejects : pandas.DataFrame
-        row_number (int64), column, value (as written), reason: one row per refused cell; those of
-        a table beside the main one follow, their column after its name (`weather.rain`).
-    quality_facts : pandas.DataFrame
-        See `collect_facts`.
-    digest : str
-        SHA-256 over the digests of all sources.
-    areas : pandas.DataFrame or None
-        Area table indexed by area_id, with `area_name` and `population`.
-    attributes : pandas.DataFrame
-        entity_id, known (int64), the attribute columns (str or float64) and, where declared,
-        area_id: one row per change, valid from that origin on. Nobody where a row of `table` says
-        itself what describes it.
-    covariates, events : dict of str to pandas.DataFrame
-        The tables beside the main one, as `read_covariate` and `read_happenings` give them.
-    city_rule : pandas.DataFrame or None
-        entity_id, period, value: the city's own forecast of the row's period. Where it has a table
-        of its own also known (int64): the first origin at which the forecast could be seen.
-    left : pandas.DataFrame
-        What left databases, one row a table: source (``data``, or the name of what is beside it),
-        connection, rows, columns and bytes (as Arrow) of what came, and held: the rows that its
-        SELECT gives there. Fewer came than are held where sums came in place of rows.
-    versions : pandas.DataFrame
-        Which versions were read of tables that are kept with versions, one row a table: source (as
-        in `left`), format (``Delta``, ``Iceberg``), version (of Iceberg the snapshot), made (when
-        it was written: ISO 8601 in UTC, empty where its log does not say), all str.
-    source_digest : str
-        Of the main table's source: SHA-256 of a file's bytes, of a statement and its rows.
-    """
+    """What the city knew, and when."""
 
     table: pd.DataFrame
+    """The main table. Where amounts of a dense panel are asked for, its cells: entity_id (str),
+    period (int64), known (int64), value (float64, NaN when every amount was missing), n (int64
+    rows), sorted by the first three; `known` is the first origin at which this part of the total
+    could be seen, never before the period is over. Where cases are asked about, one row a case,
+    sorted by (``as_of``, ``case_id``): ``case_id``, ``entity_id`` (str), ``area_id`` (object, None
+    when missing; where declared), ``as_of`` (asked; datetime64[us], local), ``occurred_at`` (takes
+    place), ``known_at`` (its outcome could be seen), ``y_true`` (float64: 1, 0, or NaN when it is
+    not known), ``slot`` (int64) and ``slot_start`` (datetime64[us]): the period of the capacity, by
+    the day on which the case takes place (all 0 for ``per: fold``), ``latitude`` and ``longitude``
+    (float64, where declared), the attributes under their own names (str, None when missing, or
+    float64), ``baseline.city_score`` (float64, where declared) and ``registered_at`` (where
+    declared)."""
     periods: Periods
+    """The time axis: the question's periods, or the days of the cases."""
     until: pd.Timestamp
+    """End of what is known: a midnight."""
     counts: RowCounts
+    """Rows of the main table."""
     rejects: pd.DataFrame
+    """row_number (int64), column, value (as written), reason: one row per refused cell; those of a
+    table beside the main one follow, their column after its name (`weather.rain`)."""
     quality_facts: pd.DataFrame
+    """See `collect_facts`."""
     digest: str = ""
+    """SHA-256 over the digests of all sources."""
     areas: pd.DataFrame | None = None
+    """Area table indexed by area_id, with `area_name` and `population`."""
     attributes: pd.DataFrame = field(default_factory=list_nobody)
+    """entity_id, known (int64), the attribute columns (str or float64) and, where declared,
+    area_id: one row per change, valid from that origin on. Nobody where a row of `table` says
+    itself what describes it."""
     covariates: dict[str, pd.DataFrame] = field(default_factory=dict)
     events: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """The tables beside the main one, as `read_covariate` and `read_happenings` give them."""
     city_rule: pd.DataFrame | None = None
+    """entity_id, period, value: the city's own forecast of the row's period. Where it has a table
+    of its own also known (int64): the first origin at which the forecast could be seen."""
     left: pd.DataFrame = field(default_factory=list_left)
+    """What left databases, one row a table: source (``data``, or the name of what is beside it),
+    connection, rows, columns and bytes (as Arrow) of what came, and held: the rows that its SELECT
+    gives there. Fewer came than are held where sums came in place of rows."""
     versions: pd.DataFrame = field(default_factory=list_versions)
+    """Which versions were read of tables that are kept with versions, one row a table: source (as
+    in `left`), format (``Delta``, ``Iceberg``), version (of Iceberg the snapshot), made (when it
+    was written: ISO 8601 in UTC, empty where its log does not say), all str."""
     source_digest: str = ""
+    """Of the main table's source: SHA-256 of a file's bytes, of a statement and its rows."""
 
     def call_places(self, ids: Iterable[str]) -> list[str]:
         """Return what readers call areas, with their ids; one of no area, or no name, is its id."""

@@ -18,65 +18,45 @@ MembershipKind = Literal["hard", "soft", "bands"]
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Membership matrix of one dimension: the part of each unit in each group.
-
-    Attributes
-    ----------
-    dimension, label : str
-        Its name in the project, and for readers.
-    kind : {"hard", "soft", "bands"}
-        Categories of entities, shares of an area's residents, or quantile bands of areas.
-    groups : tuple of str
-        In the order shown; "not recorded" last, when some unit is (partly) unknown.
-    weights : pandas.DataFrame
-        Index the units (sorted), columns `groups`, float64 in [0, 1]; each row adds up to 1.
-    residents : dict of str to float
-        Residents of the whole area table by group, where known.
-    reference : str
-        "overall", "best", or one of `groups`.
-    cuts : tuple of float
-        Upper bounds of the bands but the last: a value at a cut lies below it.
-    caveat : str
-        What a reader must know, for soft groups.
-    places : bool
-        Whether each group is a place, that other tables show by itself too.
-    """
+    """Membership matrix of one dimension: the part of each unit in each group."""
 
     dimension: str
     label: str
+    """Its name in the project, and for readers."""
     kind: MembershipKind
+    """Categories of entities, shares of an area's residents, or quantile bands of areas."""
     groups: tuple[str, ...]
+    """In the order shown; "not recorded" last, when some unit is (partly) unknown."""
     weights: pd.DataFrame
+    """Index the units (sorted), columns `groups`, float64 in [0, 1]; each row adds up to 1."""
     residents: dict[str, float]
+    """Residents of the whole area table by group, where known."""
     reference: str
+    """"overall", "best", or one of `groups`."""
     cuts: tuple[float, ...]
+    """Upper bounds of the bands but the last: a value at a cut lies below it."""
     caveat: str
+    """What a reader must know, for soft groups."""
     places: bool = False
+    """Whether each group is a place, that other tables show by itself too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Group assignment of rows: who belongs where.
-
-    Attributes
-    ----------
-    memberships : tuple of Membership
-        Their weights are indexed by the units of `table`.
-    table : pandas.DataFrame
-        One row for each that was assigned, in its order: ``entity_id``, ``unit`` (str) and the
-        columns that name it. Rows in the same groups share a unit, whoever they are about; a
-        person who is 24 in one row and 25 in the next has rows in two. Where entities are assigned
-        as a whole, the unit is the entity.
-    findings : tuple of Finding
-        Areas that the area table does not know.
-    keyed_by : {"entity", "case", "row"}
-        What was assigned: entities as a whole, cases by their ``case_id``, or rows in their order.
-    """
+    """Group assignment of rows: who belongs where."""
 
     memberships: tuple[Membership, ...]
+    """Their weights are indexed by the units of `table`."""
     table: pd.DataFrame
+    """One row for each that was assigned, in its order: ``entity_id``, ``unit`` (str) and the
+    columns that name it. Rows in the same groups share a unit, whoever they are about; a person who
+    is 24 in one row and 25 in the next has rows in two. Where entities are assigned as a whole, the
+    unit is the entity."""
     findings: tuple[Finding, ...] = ()
+    """Areas that the area table does not know."""
     keyed_by: Literal["entity", "case", "row"] = "entity"
+    """What was assigned: entities as a whole, cases by their ``case_id``, or rows in their order.
+    """
 
     @property
     def units(self) -> np.ndarray:

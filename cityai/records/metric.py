@@ -25,24 +25,16 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """A figure, and what each of n cases adds to it.
-
-    Attributes
-    ----------
-    value : float
-        NaN where undefined.
-    influence : numpy.ndarray
-        Shape (n,), adds up to 0: the figure's first-order change with the case.
-    reason : str
-        Why there is no value.
-    counted : numpy.ndarray, optional
-        Shape (n,): what a rate of yes or no is a share of, 1 or 0 a case.
-    """
+    """A figure, and what each of n cases adds to it."""
 
     value: float
+    """NaN where undefined."""
     influence: Floats
+    """Shape (n,), adds up to 0: the figure's first-order change with the case."""
     reason: str = ""
+    """Why there is no value."""
     counted: Floats | None = None
+    """Shape (n,): what a rate of yes or no is a share of, 1 or 0 a case."""
 
 
 def refuse(count: int, reason: str) -> Estimate:
@@ -57,100 +49,69 @@ class Recount:
     Nothing is shared with how the assessment counts it. The table has the forecast or score that
     is judged as `y_pred`; where it applies, also `given` (the row's part of a capacity that is
     shared by the forecast), `place` (the rank within its list) and `decision`.
-
-    Attributes
-    ----------
-    above, below : callable
-        From the table to each row's part above and below the line, NaN where the row is left out.
-        Without `below` each row counts 1.
-    whole : callable
-        From the rows that count to the figure itself, where it is no ratio of sums.
-    root : bool
-        Whether the figure is the root of the ratio.
     """
 
     above: Callable[[pd.DataFrame], npt.ArrayLike] | None = None
     below: Callable[[pd.DataFrame], npt.ArrayLike] | None = None
+    """From the table to each row's part above and below the line, NaN where the row is left out.
+    Without `below` each row counts 1."""
     whole: Callable[[pd.DataFrame], float] | None = None
+    """From the rows that count to the figure itself, where it is no ratio of sums."""
     root: bool = False
+    """Whether the figure is the root of the ratio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: the ratio of two sums or its root, or a figure with the influence of each case.
-
-    Attributes
-    ----------
-    name : str
-        Stable name, as limits and findings write it.
-    label : str
-        What it is, in a reader's words.
-    numerator, denominator : str
-        Names of the sums; empty where it is no ratio of sums.
-    unit : {"share", "ratio", "target", "days"}
-        `share` of the amount or of the rows, a plain `ratio`, or the `target`'s own unit.
-    better : {"low", "high", "zero", "one"}
-        Which value is best.
-    title, meaning : str
-        What the card calls it, and how it is read.
-    sentence : str
-        A clause with ``{value}`` and perhaps ``{unit}``.
-    targets : tuple of Target
-        What it is about.
-    root : bool
-        Whether the metric is the square root of the ratio.
-    undefined : str
-        Why there is no value when the denominator is not above zero.
-    part : {"", "rows", "amount"}
-        `rows`: the numerator counts some of the rows that the denominator counts, a yes or no each;
-        `amount`: it is a part of the denominator's amount. Both lie within 0 and 1.
-    counted : str
-        Of a ratio of two counts of rows: the sum that the numerator is a multiple of.
-    needs : tuple of Need
-        What rows must have, each of them or some, for it to mean anything.
-    precision : {"rows", "amount", "own"}
-        What the number of decimals of a group follows from: rows, the amount that happened, or what
-        the figure is a share of. Over everyone the last is how many had the outcome.
-    worse : {"", "high", "low"}
-        Which value is plainly worse service; nothing where that depends on what follows.
-    most : float
-        The most that it can be.
-    estimate : callable
-        From a `ScoredList` to an `Estimate`, of a score as a whole.
-    recount : Recount
-        How it is counted again.
-    above, below : tuple of Words
-        Of a rate of counted people: the kinds above the line, and those below it.
-    complement : str
-        The rate that this one is 1 less.
-    alone : bool
-        Whether it is said, or not, without the others of its group.
-    """
+    """One metric: the ratio of two sums or its root, or a figure with each case's influence."""
 
     name: str
+    """Stable name, as limits and findings write it."""
     label: str
+    """What it is, in a reader's words."""
     numerator: str
     denominator: str
+    """Names of the sums; empty where it is no ratio of sums."""
     unit: Literal["share", "ratio", "target", "days"]
+    """`share` of the amount or of the rows, a plain `ratio`, or the `target`'s own unit."""
     better: Literal["low", "high", "zero", "one"]
+    """Which value is best."""
     title: str = ""
     meaning: str = ""
+    """What the card calls it, and how it is read."""
     sentence: str = ""
+    """A clause with ``{value}`` and perhaps ``{unit}``."""
     targets: tuple[Target, ...] = ()
+    """What it is about."""
     root: bool = False
+    """Whether the metric is the square root of the ratio."""
     undefined: str = say("nothing was counted here, so a share of it is undefined")
+    """Why there is no value when the denominator is not above zero."""
     part: Literal["", "rows", "amount"] = ""
+    """`rows`: the numerator counts some of the rows that the denominator counts, a yes or no each;
+    `amount`: it is a part of the denominator's amount. Both lie within 0 and 1."""
     counted: str = ""
+    """Of a ratio of two counts of rows: the sum that the numerator is a multiple of."""
     needs: tuple[Need, ...] = ()
+    """What rows must have, each of them or some, for it to mean anything."""
     precision: Literal["", "rows", "amount", "own"] = ""
+    """What the number of decimals of a group follows from: rows, the amount that happened, or what
+    the figure is a share of. Over everyone the last is how many had the outcome."""
     worse: Literal["", "high", "low"] = ""
+    """Which value is plainly worse service; nothing where that depends on what follows."""
     most: float = math.inf
+    """The most that it can be."""
     estimate: Callable[[Any], Estimate] | None = None
+    """From a `ScoredList` to an `Estimate`, of a score as a whole."""
     recount: Recount | None = None
+    """How it is counted again."""
     above: tuple[Words, ...] = ()
     below: Words = ()
+    """Of a rate of counted people: the kinds above the line, and those below it."""
     complement: str = ""
+    """The rate that this one is 1 less."""
     alone: bool = False
+    """Whether it is said, or not, without the others of its group."""
 
     @property
     def counts(self) -> bool:
@@ -170,18 +131,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The sums of each row.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The K sums.
-    values : numpy.ndarray
-        (rows, K) float64; a row that cannot be scored (no outcome, or no forecast) is all zero.
-    """
+    """The sums of each row."""
 
     names: tuple[str, ...]
+    """The K sums."""
     values: np.ndarray
+    """(rows, K) float64; a row that cannot be scored (no outcome, or no forecast) is all zero."""
 
     @property
     def left_out(self) -> int:

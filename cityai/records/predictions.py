@@ -67,37 +67,28 @@ class Predictions:
 
     Assessment needs nothing else, so forecasts of any origin (last year's model, a vendor's, the
     city's own rule) can be judged by giving them in this shape.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        Sorted by `KEY`, one row each: ``entity_id`` (str), ``as_of`` (datetime64), ``step``
-        (int64, from 1), ``fold`` (int64, from 1), ``period`` (int64), ``period_start``
-        (datetime64), ``y_true``, ``y_pred``, ``y_low``, ``y_high`` (float64, in `unit`),
-        ``scale`` (float64, MASE's denominator in `unit`, NaN when undefined), where it is known
-        the range of the total of the fold and step, ``total_low`` and ``total_high`` (float64, the
-        same in each of its rows), and one float64 column for each ``baseline.<name>`` and
-        ``candidate.<name>``. For a yes/no question, sorted by `CASE_KEY`: ``case_id``,
-        ``entity_id`` (str), ``as_of``, ``occurred_at`` (datetime64),
-        ``fold``, ``slot`` (int64), ``slot_start`` (datetime64), ``y_true`` (1.0 or 0.0),
-        ``y_pred`` (calibrated probability), ``decision`` (1.0: selected, else 0.0), ``area_id``
-        where cases lie in areas, ``baseline.<name>`` (scores to rank by; only some are
-        probabilities) and ``candidate.<name>`` (probabilities).
-    coverage : float
-        Nominal coverage of ``[y_low, y_high]``, in (0.5, 1); NaN for a yes/no question.
-    unit : str
-        Unit of the target; for a yes/no question what the cases are called.
-    chosen : str
-        What ``y_pred`` is: ``blend``, or the name of a single model.
-    kind : {"amount", "yes/no"}
-        What is predicted.
     """
 
     table: pd.DataFrame
+    """Sorted by `KEY`, one row each: ``entity_id`` (str), ``as_of`` (datetime64), ``step`` (int64,
+    from 1), ``fold`` (int64, from 1), ``period`` (int64), ``period_start`` (datetime64),
+    ``y_true``, ``y_pred``, ``y_low``, ``y_high`` (float64, in `unit`), ``scale`` (float64, MASE's
+    denominator in `unit`, NaN when undefined), where it is known the range of the total of the fold
+    and step, ``total_low`` and ``total_high`` (float64, the same in each of its rows), and one
+    float64 column for each ``baseline.<name>`` and ``candidate.<name>``. For a yes/no question,
+    sorted by `CASE_KEY`: ``case_id``, ``entity_id`` (str), ``as_of``, ``occurred_at`` (datetime64),
+    ``fold``, ``slot`` (int64), ``slot_start`` (datetime64), ``y_true`` (1.0 or 0.0), ``y_pred``
+    (calibrated probability), ``decision`` (1.0: selected, else 0.0), ``area_id`` where cases lie in
+    areas, ``baseline.<name>`` (scores to rank by; only some are probabilities) and
+    ``candidate.<name>`` (probabilities)."""
     coverage: float
+    """Nominal coverage of ``[y_low, y_high]``, in (0.5, 1); NaN for a yes/no question."""
     unit: str
+    """Unit of the target; for a yes/no question what the cases are called."""
     chosen: str
+    """What ``y_pred`` is: ``blend``, or the name of a single model."""
     kind: Answer = "amount"
+    """What is predicted."""
 
     @property
     def baselines(self) -> tuple[str, ...]:

@@ -28,27 +28,18 @@ SECONDS: Final = 30.0
 
 @dataclass(frozen=True)
 class Link:
-    """One act of a chain that holds.
-
-    Attributes
-    ----------
-    act : Act
-        What was done.
-    subjects : dict of str to str
-        Digests of what it is about.
-    signer : KeySpec
-        Who signed it.
-    keyid : str
-        The signer's key.
-    digest : str
-        SHA-256 of the envelope.
-    """
+    """One act of a chain that holds."""
 
     act: Act
+    """What was done."""
     subjects: dict[str, str]
+    """Digests of what it is about."""
     signer: KeySpec
+    """Who signed it."""
     keyid: str
+    """The signer's key."""
     digest: str
+    """SHA-256 of the envelope."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +52,12 @@ class Fault:
 
 @dataclass(frozen=True)
 class Chain:
-    """All acts on a project's cards, oldest first.
-
-    Attributes
-    ----------
-    links : tuple of Link
-        Up to the first that does not hold.
-    faults : tuple of Fault
-        Empty where the whole chain holds.
-    """
+    """All acts on a project's cards, oldest first."""
 
     links: tuple[Link, ...]
+    """Up to the first that does not hold."""
     faults: tuple[Fault, ...]
+    """Empty where the whole chain holds."""
 
     @property
     def head(self) -> str:

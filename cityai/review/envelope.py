@@ -21,21 +21,14 @@ _FIELDS: Final = {"payload", "payloadType", "signatures"}
 
 @dataclass(frozen=True)
 class Envelope:
-    """A payload and who signed it.
-
-    Attributes
-    ----------
-    payload : bytes
-        An in-toto statement as JSON.
-    keyid : str
-        SHA-256 of the signer's public key (DER SubjectPublicKeyInfo).
-    signature : bytes
-        Over the pre-authentication encoding of the payload and its type.
-    """
+    """A payload and who signed it."""
 
     payload: bytes
+    """An in-toto statement as JSON."""
     keyid: str
+    """SHA-256 of the signer's public key (DER SubjectPublicKeyInfo)."""
     signature: bytes
+    """Over the pre-authentication encoding of the payload and its type."""
 
     def is_signed_by(self, public: Public) -> bool:
         """Tell whether the signature is that of a key."""

@@ -21,18 +21,12 @@ looked; it was analysed."""
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The evaluations of a system.
-
-    Attributes
-    ----------
-    parts : tuple of ImpactPart
-        As the card tells of them, the newest first.
-    guarded : bool
-        Whether a rule of the policy refuses a use that an evaluation found harmful.
-    """
+    """The evaluations of a system."""
 
     parts: tuple[ImpactPart, ...] = ()
+    """As the card tells of them, the newest first."""
     guarded: bool = False
+    """Whether a rule of the policy refuses a use that an evaluation found harmful."""
 
     @property
     def harmful(self) -> tuple[str, ...]:

@@ -31,27 +31,18 @@ _NO_GROUPS: Final = "audit.dimensions"
 
 @dataclass(frozen=True)
 class Checked:
-    """A rule, and what was found.
-
-    Attributes
-    ----------
-    rule : ReleaseRule
-        As the policy has it.
-    outcome : {"met", "met on condition", "not met", "does not apply"}
-        Whether it holds.
-    observed : str
-        What was looked at, in a sentence.
-    next_step : str
-        What would meet it; empty where it holds.
-    on_condition : bool
-        Whether it does not hold, and an approval on a condition would meet it.
-    """
+    """A rule, and what was found."""
 
     rule: ReleaseRule
+    """As the policy has it."""
     outcome: Outcome
+    """Whether it holds."""
     observed: str
+    """What was looked at, in a sentence."""
     next_step: str = ""
+    """What would meet it; empty where it holds."""
     on_condition: bool = False
+    """Whether it does not hold, and an approval on a condition would meet it."""
 
 
 def check_rules(

@@ -23,30 +23,20 @@ RULES: Final = "rules.json"
 
 @dataclass(frozen=True)
 class Standing:
-    """The review of a card for a phase, on a day.
-
-    Attributes
-    ----------
-    chain : Chain
-        All acts; those after a fault do not count.
-    subjects : mapping of str to str
-        Digests of the card as it is now.
-    phase : {"pilot", "operational"}
-        What is asked for.
-    today : date
-        The day.
-    policy : OverrideSpec or None
-        Whose overrides count.
-    evaluated : Evaluated
-        What evaluations of it found, as its card tells.
-    """
+    """The review of a card for a phase, on a day."""
 
     chain: Chain
+    """All acts; those after a fault do not count."""
     subjects: Mapping[str, str]
+    """Digests of the card as it is now."""
     phase: Phase
+    """What is asked for."""
     today: date
+    """The day."""
     policy: OverrideSpec | None = None
+    """Whose overrides count."""
     evaluated: Evaluated = field(default_factory=Evaluated)
+    """What evaluations of it found, as its card tells."""
 
     @cached_property
     def authors(self) -> set[str]:

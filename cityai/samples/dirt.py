@@ -20,27 +20,18 @@ Fate = Literal["rejected", "out of scope", "accepted"]
 
 @dataclass(frozen=True, slots=True)
 class Spoil:
-    """One kind of dirt.
-
-    Attributes
-    ----------
-    kind : str
-        Its name.
-    column : str
-        The column that is spoilt.
-    rows : int
-        How many rows.
-    spoil : callable
-        Turns the clean cell of the n-th spoilt row into what is written, None for missing.
-    fate : {"rejected", "out of scope", "accepted"}
-        What ought to become of the row.
-    """
+    """One kind of dirt."""
 
     kind: str
+    """Its name."""
     column: str
+    """The column that is spoilt."""
     rows: int
+    """How many rows."""
     spoil: Callable[[str, int], str | None]
+    """Turns the clean cell of the n-th spoilt row into what is written, None for missing."""
     fate: Fate = "rejected"
+    """What ought to become of the row."""
 
 
 def _pick_from(*texts: str) -> Callable[[str, int], str | None]:
@@ -78,24 +69,17 @@ DUPLICATE_ROWS: Final = 150
 
 @dataclass(frozen=True, slots=True)
 class DirtyRequests:
-    """The export as it is written.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        The rows.
-    dirt : pandas.DataFrame
-        One row a planted fault, by row_number (from 1): row_number, request_id, kind, column, fate.
-    fate : numpy.ndarray
-        What ought to become of a row of `table` that is in scope as drawn: see `Spoil`.
-    source : numpy.ndarray
-        Position of each row in the clean requests, int64.
-    """
+    """The export as it is written."""
 
     table: pd.DataFrame
+    """The rows."""
     dirt: pd.DataFrame
+    """One row a planted fault, by row_number (from 1): row_number, request_id, kind, column, fate.
+    """
     fate: np.ndarray
+    """What ought to become of a row of `table` that is in scope as drawn: see `Spoil`."""
     source: np.ndarray
+    """Position of each row in the clean requests, int64."""
 
 
 def spoil_requests(requests: Requests, rng: np.random.Generator, dirty: bool) -> DirtyRequests:

@@ -39,25 +39,18 @@ _METRES = 111_195.0  # in one degree of latitude
 
 @dataclass(frozen=True, slots=True)
 class Inspections:
-    """What inspectors found, and what was true.
-
-    Attributes
-    ----------
-    inspections : pandas.DataFrame
-        One row an inspection, sorted by day: inspection_id, inspected_on, establishment, kind,
-        seats, neighbourhood, district, latitude, longitude, violation (``yes``, ``no``, or nothing
-        where the inspection is only planned).
-    complaints : pandas.DataFrame
-        One row a complaint: complaint_id, received_at, latitude, longitude. Residents name a place
-        within some 100 metres, not a kitchen.
-    truth : pandas.DataFrame
-        One row a kitchen: establishment, neighbourhood, district, true_risk (mean probability of a
-        violation over all days), inspections, found.
-    """
+    """What inspectors found, and what was true."""
 
     inspections: pd.DataFrame
+    """One row an inspection, sorted by day: inspection_id, inspected_on, establishment, kind,
+    seats, neighbourhood, district, latitude, longitude, violation (``yes``, ``no``, or nothing
+    where the inspection is only planned)."""
     complaints: pd.DataFrame
+    """One row a complaint: complaint_id, received_at, latitude, longitude. Residents name a place
+    within some 100 metres, not a kitchen."""
     truth: pd.DataFrame
+    """One row a kitchen: establishment, neighbourhood, district, true_risk (mean probability of a
+    violation over all days), inspections, found."""
 
 
 def draw_inspections(places: Places, rng: np.random.Generator) -> Inspections:

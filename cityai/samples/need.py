@@ -64,28 +64,19 @@ _HOLIDAYS = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What happened and what was reported.
-
-    Attributes
-    ----------
-    weather : pandas.DataFrame
-        One row a day: day, temperature (degrees Celsius), rain (millimetres).
-    works : pandas.DataFrame
-        One row a neighbourhood and week, to `WORKS_AHEAD` weeks after the export: neighbourhood,
-        week_start, works (number of planned street works).
-    happened : numpy.ndarray
-        Needs by day and neighbourhood, int64, shape (1456, 24).
-    reported : numpy.ndarray
-        Those that residents reported while the system ran, same shape.
-    lost : numpy.ndarray
-        Those that residents reported during an outage, of which no row exists, same shape.
-    """
+    """What happened and what was reported."""
 
     weather: pd.DataFrame
+    """One row a day: day, temperature (degrees Celsius), rain (millimetres)."""
     works: pd.DataFrame
+    """One row a neighbourhood and week, to `WORKS_AHEAD` weeks after the export: neighbourhood,
+    week_start, works (number of planned street works)."""
     happened: np.ndarray
+    """Needs by day and neighbourhood, int64, shape (1456, 24)."""
     reported: np.ndarray
+    """Those that residents reported while the system ran, same shape."""
     lost: np.ndarray
+    """Those that residents reported during an outage, of which no row exists, same shape."""
 
 
 def draw_need(places: Places, rng: np.random.Generator, planted_gap: bool) -> Need:

@@ -43,21 +43,15 @@ _CELL_WIDTH, _CELL_HEIGHT = 0.018, 0.013
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The city's neighbourhoods.
-
-    Attributes
-    ----------
-    areas : pandas.DataFrame
-        24 rows: neighbourhood (code ``N1``..``W6``), name, district, residents, median_income
-        (dollars a year), and counts of residents: renters, no_car, lang_*, and by race and
-        ethnicity hispanic, black, white, asian, indigenous. The last five do not add up to the
-        residents; the rest is another group.
-    boundaries : str
-        GeoJSON feature collection in WGS 84.
-    """
+    """The city's neighbourhoods."""
 
     areas: pd.DataFrame
+    """24 rows: neighbourhood (code ``N1``..``W6``), name, district, residents, median_income
+    (dollars a year), and counts of residents: renters, no_car, lang_*, and by race and ethnicity
+    hispanic, black, white, asian, indigenous. The last five do not add up to the residents; the
+    rest is another group."""
     boundaries: str
+    """GeoJSON feature collection in WGS 84."""
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -56,27 +56,18 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Clean requests in the order in which they were recorded.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        Columns `COLUMNS`, all text, missing cells missing.
-    week : numpy.ndarray
-        Week of each row, int64; -1 for the rows of the week before the first.
-    place : numpy.ndarray
-        Neighbourhood of each row, int64.
-    in_scope : numpy.ndarray
-        Whether the project counts the row, bool.
-    not_yet_recorded : numpy.ndarray
-        Reported requests in scope that were not recorded at the export, shape (208, 24), int64.
-    """
+    """Clean requests in the order in which they were recorded."""
 
     table: pd.DataFrame
+    """Columns `COLUMNS`, all text, missing cells missing."""
     week: np.ndarray
+    """Week of each row, int64; -1 for the rows of the week before the first."""
     place: np.ndarray
+    """Neighbourhood of each row, int64."""
     in_scope: np.ndarray
+    """Whether the project counts the row, bool."""
     not_yet_recorded: np.ndarray
+    """Reported requests in scope that were not recorded at the export, shape (208, 24), int64."""
 
 
 def draw_requests(

@@ -40,84 +40,57 @@ _TRUTHS: Final = "truth/planted.json"
 
 @dataclass(frozen=True, slots=True)
 class PlantedTruths:
-    """What was planted, exactly.
-
-    Attributes
-    ----------
-    version, seed : int
-        What the city was drawn from.
-    planted_gap, dirty : bool
-        Whether the gap by income and the dirty rows were planted.
-    rows : int
-        Rows of the table of requests.
-    out_of_scope : dict of str to int
-        Rows that the project leaves out: general questions, rows before 2022-01-03, and dates in
-        the future.
-    rejected : dict of str to int
-        Rows that break the contract or repeat another, by kind of dirt.
-    accepted : int
-        Rows that remain.
-    accepted_with_a_fault : dict of str to int
-        Rows among them that the quality report must count, by kind of dirt.
-    not_yet_recorded : int
-        Reported requests that come after the export.
-    city_outage, district_outage : tuple of str
-        First day without rows, and the first day with rows again.
-    outage_district : str
-        The district of the second outage.
-    gap_neighbourhoods : tuple of str
-        Neighbourhoods whose demand forecasts come too low; empty without a planted gap.
-    gap_from : str
-        Monday from which the gap opens.
-    share_reporting : dict of str to float
-        Probability that a need is reported, by neighbourhood.
-    small_group_residents : int
-        Residents of the smallest group (indigenous), too few to be shown.
-    watched_district : str
-        The district that is inspected twice as often, at the same true risk.
-    true_risk : dict of str to float
-        Mean probability of a violation over all kitchens and days, by district: alike.
-    inspections, found : dict of str to int
-        Inspections done, and violations found, by district.
-    """
+    """What was planted, exactly."""
 
     version: int
     seed: int
+    """What the city was drawn from."""
     planted_gap: bool
     dirty: bool
+    """Whether the gap by income and the dirty rows were planted."""
     rows: int
+    """Rows of the table of requests."""
     out_of_scope: dict[str, int]
+    """Rows that the project leaves out: general questions, rows before 2022-01-03, and dates in the
+    future."""
     rejected: dict[str, int]
+    """Rows that break the contract or repeat another, by kind of dirt."""
     accepted: int
+    """Rows that remain."""
     accepted_with_a_fault: dict[str, int]
+    """Rows among them that the quality report must count, by kind of dirt."""
     not_yet_recorded: int
+    """Reported requests that come after the export."""
     city_outage: tuple[str, str]
     district_outage: tuple[str, str]
+    """First day without rows, and the first day with rows again."""
     outage_district: str
+    """The district of the second outage."""
     gap_neighbourhoods: tuple[str, ...]
+    """Neighbourhoods whose demand forecasts come too low; empty without a planted gap."""
     gap_from: str
+    """Monday from which the gap opens."""
     share_reporting: dict[str, float]
+    """Probability that a need is reported, by neighbourhood."""
     small_group_residents: int
+    """Residents of the smallest group (indigenous), too few to be shown."""
     watched_district: str
+    """The district that is inspected twice as often, at the same true risk."""
     true_risk: dict[str, float]
+    """Mean probability of a violation over all kitchens and days, by district: alike."""
     inspections: dict[str, int]
     found: dict[str, int]
+    """Inspections done, and violations found, by district."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleCity:
-    """Where the sample city is, and what was planted in it.
-
-    Attributes
-    ----------
-    folder : Path
-        The folder.
-    truths : PlantedTruths
-        What was planted.
-    """
+    """Where the sample city is, and what was planted in it."""
 
     folder: Path
+    """The folder."""
     truths: PlantedTruths
+    """What was planted."""
 
     @property
     def requests(self) -> Path:

@@ -46,46 +46,32 @@ _MOST_ROWS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Profile of one column.
-
-    Attributes
-    ----------
-    name : str
-        As the table has it.
-    type : str
-        text, integer, number, date or datetime.
-    readings : tuple of DateFormat
-        Ways to read its dates; with one that is certain, `type` is that of a moment.
-    written : NumberFormat, optional
-        How its numbers are written.
-    missing : float
-        Share of cells without a value.
-    distinct : int
-        Different filled cells.
-    low, high : str
-        Least and largest value.
-    negative : int
-        Cells below 0.
-    other : str
-        What else the texts say of time, which cannot be read as a date.
-    is_id : bool
-        Whether whole numbers all differ and rise, as numbers that name rows do.
-    mixed : tuple of str
-        Where a person says the format of dates: a second format that others have, and such a cell.
-    """
+    """Profile of one column."""
 
     name: str
+    """As the table has it."""
     type: str
+    """text, integer, number, date or datetime."""
     readings: tuple[DateFormat, ...]
+    """Ways to read its dates; with one that is certain, `type` is that of a moment."""
     written: NumberFormat | None
+    """How its numbers are written."""
     missing: float
+    """Share of cells without a value."""
     distinct: int
+    """Different filled cells."""
     low: str
     high: str
+    """Least and largest value."""
     negative: int = 0
+    """Cells below 0."""
     other: str = ""
+    """What else the texts say of time, which cannot be read as a date."""
     is_id: bool = False
+    """Whether whole numbers all differ and rise, as numbers that name rows do."""
     mixed: tuple[str, str] | None = None
+    """Where a person says the format of dates: a second format that others have, and such a cell.
+    """
 
     @property
     def is_moment(self) -> bool:
@@ -135,40 +121,27 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class TableProfile:
-    """Profile of a table, with the rows that were looked at.
-
-    Attributes
-    ----------
-    path : Path
-        The table.
-    source : SourceSpec
-        How it is written.
-    frame : pandas.DataFrame
-        The rows that were looked at, in order; moments as datetime64 by the city's clock, the rest
-        as text.
-    columns : dict of str to Column
-        In the table's order.
-    rows : int
-        Rows of the whole table.
-    months : tuple of str
-        Columns that were turned into rows, one a month, week or day.
-    melted : tuple of str
-        What their name and their cell are called then; of others empty.
-    whole : dict of str to int, optional
-        Different cells of each column in all rows, where not all were looked at.
-    joined : dict of str to tuple of str
-        Columns that are the texts of several, such as a year and a month.
-    """
+    """Profile of a table, with the rows that were looked at."""
 
     path: Path
+    """The table."""
     source: SourceSpec
+    """How it is written."""
     frame: pd.DataFrame
+    """The rows that were looked at, in order; moments as datetime64 by the city's clock, the rest
+    as text."""
     columns: dict[str, Column]
+    """In the table's order."""
     rows: int
+    """Rows of the whole table."""
     months: tuple[str, ...] = ()
+    """Columns that were turned into rows, one a month, week or day."""
     melted: tuple[str, str] = ("", "")
+    """What their name and their cell are called then; of others empty."""
     whole: dict[str, int] | None = None
+    """Different cells of each column in all rows, where not all were looked at."""
     joined: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns that are the texts of several, such as a year and a month."""
 
     @property
     def is_cut(self) -> bool:
@@ -233,25 +206,17 @@ class TableProfile:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Parsing hints: what a person says of how a table is written.
-
-    Attributes
-    ----------
-    zone : str
-        The city's time zone.
-    decimal : str
-        Decimal mark; empty to look.
-    thousands : str, optional
-        Mark between thousands; None to look.
-    time, format : str
-        A column of moments, and how it is read; empty to look.
-    """
+    """Parsing hints: what a person says of how a table is written."""
 
     zone: str = "UTC"
+    """The city's time zone."""
     decimal: str = ""
+    """Decimal mark; empty to look."""
     thousands: str | None = None
+    """Mark between thousands; None to look."""
     time: str = ""
     format: str = ""
+    """A column of moments, and how it is read; empty to look."""
 
 
 def profile_table(path: Path, source: SourceSpec, hints: Hints) -> TableProfile:

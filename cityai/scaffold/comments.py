@@ -22,18 +22,12 @@ _SHORT: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class KeyComments:
-    """Comments of a YAML file by key.
-
-    Attributes
-    ----------
-    notes : dict of tuple to str
-        The comment at the end of a key's line, by path.
-    heads : dict of tuple to tuple of str
-        Blank lines and comments above a key's line, by path.
-    """
+    """Comments of a YAML file by key."""
 
     notes: dict[Path, str]
+    """The comment at the end of a key's line, by path."""
     heads: dict[Path, tuple[str, ...]]
+    """Blank lines and comments above a key's line, by path."""
 
 
 def read_comments(text: str) -> KeyComments:

@@ -91,21 +91,14 @@ _OTHERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class DateFormat:
-    """Date format of a column: one way to read it.
-
-    Attributes
-    ----------
-    format : str
-        strptime pattern, `epoch_ms`, `epoch_s` or `excel`; empty for ISO 8601.
-    type : str
-        date or datetime.
-    doubt : str
-        What the cells leave open, though they have one reading; empty where that is nothing.
-    """
+    """Date format of a column: one way to read it."""
 
     format: str
+    """strptime pattern, `epoch_ms`, `epoch_s` or `excel`; empty for ISO 8601."""
     type: str
+    """date or datetime."""
     doubt: str = ""
+    """What the cells leave open, though they have one reading; empty where that is nothing."""
 
     @property
     def is_certain(self) -> bool:

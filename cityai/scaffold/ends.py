@@ -44,25 +44,17 @@ _RIPE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Days between which a table lies; dates far off are left out.
-
-    Attributes
-    ----------
-    first, last : pandas.Timestamp
-        First and last day.
-    far : int
-        Rows that lie far off, and so are left out by `since` and `until`.
-    since : pandas.Timestamp, optional
-        Day from which the record is dense, where it begins thin.
-    ends_cut : bool
-        Whether rows follow that are of a part of a day, and so are left out by `until`.
-    """
+    """Days between which a table lies; dates far off are left out."""
 
     first: pd.Timestamp
     last: pd.Timestamp
+    """First and last day."""
     far: int
+    """Rows that lie far off, and so are left out by `since` and `until`."""
     since: pd.Timestamp | None
+    """Day from which the record is dense, where it begins thin."""
     ends_cut: bool = False
+    """Whether rows follow that are of a part of a day, and so are left out by `until`."""
 
     @property
     def start(self) -> pd.Timestamp:
@@ -176,24 +168,17 @@ def _find_dense(counts: pd.Series) -> pd.Timestamp | None:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """A backtest that fits a history.
-
-    Attributes
-    ----------
-    horizon : int
-        Periods ahead.
-    folds : int
-        Moments of the past at which can be asked, at least; as many more only weigh and calibrate.
-    least : int
-        Periods of history at the first.
-    is_whole : bool
-        Whether the first has two seasons of history.
-    """
+    """A backtest that fits a history."""
 
     horizon: int
+    """Periods ahead."""
     folds: int
+    """Moments of the past at which can be asked, at least; as many more only weigh and calibrate.
+    """
     least: int
+    """Periods of history at the first."""
     is_whole: bool
+    """Whether the first has two seasons of history."""
 
     def write_backtest(self) -> dict[str, Any]:
         """Return the section `backtest`, without what goes without saying."""

@@ -132,18 +132,12 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A working project that new ones are made from.
-
-    Attributes
-    ----------
-    name : str
-        Its folder in the package, and how it is asked for.
-    label : str
-        What it predicts.
-    """
+    """A working project that new ones are made from."""
 
     name: str
+    """Its folder in the package, and how it is asked for."""
     label: str
+    """What it predicts."""
 
 
 CATALOGUE: Final = (

@@ -42,40 +42,28 @@ _ENOUGH: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """Grain of a table: what one row is.
-
-    Attributes
-    ----------
-    is_panel : bool
-        Whether a row is the amount of a place and period.
-    places : tuple of str
-        Columns with the place; none for one series.
-    key : tuple of str
-        Columns that name a row of a panel, its moment first; none where rows repeat with a reason.
-    amount : str
-        Column that is added up; empty where rows are counted.
-    spread : tuple of str
-        Columns to turn into rows: one a place.
-    why, why_amount : str
-        What speaks for it.
-    others : tuple of str
-        Other columns whose names are those of places.
-    passed : tuple of str
-        Columns of numbers that could be added up, and are not.
-    totals : tuple of Total
-        Values that are the sum of the others, left out.
-    """
+    """Grain of a table: what one row is."""
 
     is_panel: bool
+    """Whether a row is the amount of a place and period."""
     places: tuple[str, ...]
+    """Columns with the place; none for one series."""
     key: tuple[str, ...]
+    """Columns that name a row of a panel, its moment first; none where rows repeat with a reason.
+    """
     amount: str
+    """Column that is added up; empty where rows are counted."""
     spread: tuple[str, ...]
+    """Columns to turn into rows: one a place."""
     why: str
     why_amount: str
+    """What speaks for it."""
     others: tuple[str, ...] = ()
+    """Other columns whose names are those of places."""
     passed: tuple[str, ...] = ()
+    """Columns of numbers that could be added up, and are not."""
     totals: tuple[Total, ...] = ()
+    """Values that are the sum of the others, left out."""
 
     @property
     def entity(self) -> str:

@@ -44,30 +44,21 @@ _FEW_STRANGE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """Number format of a column.
-
-    Attributes
-    ----------
-    readings : tuple of (str, str)
-        Decimal mark and mark between thousands: every pair that fits. One of plain whole numbers
-        has ('.', '') alone.
-    beside, missing, suppressed : tuple of str
-        As in `SourceSpec`.
-    strange : tuple of str
-        Other texts among the numbers.
-    is_whole : bool
-        Whether all are whole numbers.
-    unit : str
-        A word behind all of them, of no list of ours.
-    """
+    """Number format of a column."""
 
     readings: tuple[tuple[str, str], ...]
+    """Decimal mark and mark between thousands: every pair that fits. One of plain whole numbers has
+    ('.', '') alone."""
     beside: tuple[str, ...]
     missing: tuple[str, ...]
     suppressed: tuple[str, ...]
+    """As in `SourceSpec`."""
     strange: tuple[str, ...]
+    """Other texts among the numbers."""
     is_whole: bool
+    """Whether all are whole numbers."""
     unit: str = ""
+    """A word behind all of them, of no list of ours."""
 
     @property
     def is_percent(self) -> bool:

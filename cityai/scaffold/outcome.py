@@ -30,24 +30,16 @@ _CHOSEN: Final = 0.98
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRule:
-    """Rule of the binary outcome of a case.
-
-    Attributes
-    ----------
-    column : str
-        Column with the outcome.
-    spec : dict
-        `question.outcome`.
-    type : str
-        Type of the column in the contract.
-    unknown : tuple of str
-        Texts of the column that say that nobody knows, read as missing.
-    """
+    """Rule of the binary outcome of a case."""
 
     column: str
+    """Column with the outcome."""
     spec: dict[str, Any]
+    """`question.outcome`."""
     type: str = "text"
+    """Type of the column in the contract."""
     unknown: tuple[str, ...] = ()
+    """Texts of the column that say that nobody knows, read as missing."""
 
 
 def list_answers(profile: TableProfile, said: str = "") -> list[str]:

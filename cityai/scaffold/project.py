@@ -49,22 +49,15 @@ _NAME: Final = b"PROJECT_NAME"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a project came from.
-
-    Attributes
-    ----------
-    template : str
-        Name of the template.
-    name, title : str
-        What was answered.
-    digest : str
-        SHA-256 of the template's files as they were.
-    """
+    """Where a project came from."""
 
     template: str
+    """Name of the template."""
     name: str
     title: str
+    """What was answered."""
     digest: str
+    """SHA-256 of the template's files as they were."""
 
 
 def create_project(

@@ -16,76 +16,51 @@ from cityai.scaffold.names import pluralize, say_count, say_words
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Overrides of what is inferred; what is empty or None was not said.
-
-    Attributes
-    ----------
-    time, place, amount : str
-        Columns; several of a place, or of a date that is divided, stand between commas.
-    counts : bool
-        Rows are counted, whatever numbers stand beside them.
-    key : str
-        Columns that name a row, between commas; `none` where rows are not to be told apart.
-    period : str
-        day, week or month.
-    format : str
-        strptime pattern of the time.
-    encoding, decimal : str
-        As in `SourceSpec`.
-    thousands : str, optional
-        As in `SourceSpec`.
-    width : int, optional
-        Digits of the place's code with its leading zeros; 0 to leave the codes as they are.
-    outcome : str
-        Of cases: a column with yes and no, ``score>=28``, or ``result=text,text``.
-    table : str
-        Table of a database's file.
-    """
+    """Overrides of what is inferred; what is empty or None was not said."""
 
     time: str = ""
     place: str = ""
     amount: str = ""
+    """Columns; several of a place, or of a date that is divided, stand between commas."""
     counts: bool = False
+    """Rows are counted, whatever numbers stand beside them."""
     key: str = ""
+    """Columns that name a row, between commas; `none` where rows are not to be told apart."""
     period: str = ""
+    """day, week or month."""
     format: str = ""
+    """strptime pattern of the time."""
     encoding: str = ""
     decimal: str = ""
+    """As in `SourceSpec`."""
     thousands: str | None = None
+    """As in `SourceSpec`."""
     width: int | None = None
+    """Digits of the place's code with its leading zeros; 0 to leave the codes as they are."""
     outcome: str = ""
+    """Of cases: a column with yes and no, ``score>=28``, or ``result=text,text``."""
     table: str = ""
+    """Table of a database's file."""
 
 
 @dataclass(slots=True)
 class Proposal:
-    """What was understood of a table, in words and as a specification.
-
-    Attributes
-    ----------
-    profile : TableProfile
-        The table.
-    said : Overrides
-        What a person says of it.
-    city : CitySpec, optional
-        The city that asks.
-    hides_far : bool
-        Whether rows that were not looked at lie far off from all others.
-    choices : list of (str, str, str)
-        What was asked, what was chosen, what speaks for it.
-    unsettled : list of str
-        What the table cannot tell.
-    spec : dict
-        The sections of `project.yaml`.
-    """
+    """What was understood of a table, in words and as a specification."""
 
     profile: TableProfile
+    """The table."""
     said: Overrides
+    """What a person says of it."""
     city: CitySpec | None = None
+    """The city that asks."""
     hides_far: bool = False
+    """Whether rows that were not looked at lie far off from all others."""
     choices: list[tuple[str, str, str]] = field(default_factory=list)
+    """What was asked, what was chosen, what speaks for it."""
     unsettled: list[str] = field(default_factory=list)
+    """What the table cannot tell."""
     spec: dict[str, Any] = field(default_factory=dict)
+    """The sections of `project.yaml`."""
 
     @property
     def zone(self) -> str:

@@ -31,24 +31,16 @@ LEAST_SPREAD: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class RowNames:
-    """Columns that name a row together with its moment.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Without the moment; the place first.
-    repeats : int
-        Rows that share their name with an earlier one.
-    is_clock : bool
-        Whether all of these lie in the hour that comes twice in autumn.
-    is_kept : bool
-        Whether there are rows at most moments, as in a record that is kept for every moment.
-    """
+    """Columns that name a row together with its moment."""
 
     columns: tuple[str, ...]
+    """Without the moment; the place first."""
     repeats: int
+    """Rows that share their name with an earlier one."""
     is_clock: bool
+    """Whether all of these lie in the hour that comes twice in autumn."""
     is_kept: bool
+    """Whether there are rows at most moments, as in a record that is kept for every moment."""
 
     def is_chance(self, *, of_amount: bool) -> bool:
         """Whether numbered rows may be single events that seldom agree in these columns."""

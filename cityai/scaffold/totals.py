@@ -18,25 +18,17 @@ _MOST_VALUES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A value of a column that stands for the sum of others.
-
-    Attributes
-    ----------
-    column, value : str
-        Where it stands.
-    rows : int
-        Rows with it.
-    parts : tuple of str
-        The others.
-    is_whole : bool
-        Whether these are all others that are no totals.
-    """
+    """A value of a column that stands for the sum of others."""
 
     column: str
     value: str
+    """Where it stands."""
     rows: int
+    """Rows with it."""
     parts: tuple[str, ...]
+    """The others."""
     is_whole: bool
+    """Whether these are all others that are no totals."""
 
     def tell(self) -> str:
         """Say what it is the sum of, and that it is left out."""

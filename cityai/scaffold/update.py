@@ -28,27 +28,18 @@ THEIRS: Final = b">>>>>>> template"
 
 @dataclass(frozen=True, slots=True)
 class UpdateOutcome:
-    """What an update did, by path inside the project.
-
-    Attributes
-    ----------
-    current : bool
-        Whether there was nothing to do: the template is the same as when the project was made.
-    changed : tuple of str
-        Files that got the template's changes.
-    added : tuple of str
-        Files that the template has now.
-    kept : tuple of str
-        Files that the template changed and a person took away: they stay away.
-    conflicts : tuple of str
-        Files in which both changed the same lines; both are in the file, marked.
-    """
+    """What an update did, by path inside the project."""
 
     current: bool
+    """Whether there was nothing to do: the template is the same as when the project was made."""
     changed: tuple[str, ...] = ()
+    """Files that got the template's changes."""
     added: tuple[str, ...] = ()
+    """Files that the template has now."""
     kept: tuple[str, ...] = ()
+    """Files that the template changed and a person took away: they stay away."""
     conflicts: tuple[str, ...] = ()
+    """Files in which both changed the same lines; both are in the file, marked."""
 
 
 def update_project(project: Path) -> UpdateOutcome:

@@ -32,18 +32,12 @@ MOST_LETTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class NewFolder:
-    """What was made.
-
-    Attributes
-    ----------
-    folder : Path
-        Where.
-    files : tuple of str
-        Paths inside it, sorted.
-    """
+    """What was made."""
 
     folder: Path
+    """Where."""
     files: tuple[str, ...]
+    """Paths inside it, sorted."""
 
 
 def create_workspace(folder: Path, answers: CityAnswers) -> NewFolder:
@@ -90,28 +84,19 @@ def _place(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CityAnswers:
-    """What `cityai init` asks.
-
-    Attributes
-    ----------
-    name : str
-        Name of the city, for readers.
-    country : str
-        ISO 3166 code, for public holidays.
-    time_zone : str
-        IANA name.
-    languages : tuple of str
-        Languages of the cards, the first is the default.
-    unit, email : str
-        The office that answers, and its shared mailbox.
-    """
+    """What `cityai init` asks."""
 
     name: str
+    """Name of the city, for readers."""
     country: str
+    """ISO 3166 code, for public holidays."""
     time_zone: str
+    """IANA name."""
     languages: tuple[str, ...]
+    """Languages of the cards, the first is the default."""
     unit: str
     email: str
+    """The office that answers, and its shared mailbox."""
 
     def describe_city(self) -> dict[str, Any]:
         """Return the content of `configs/city.yaml`.

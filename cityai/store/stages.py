@@ -19,15 +19,10 @@ RUN_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Store:
-    """The private folder of a workspace.
-
-    Attributes
-    ----------
-    state : Path
-        ``<workspace>/.cityai``, or where CITYAI_STATE says.
-    """
+    """The private folder of a workspace."""
 
     state: Path
+    """``<workspace>/.cityai``, or where CITYAI_STATE says."""
 
     def find_folder(self, project: str, stage: str, digest: str) -> Path:
         """Return the folder of one stage's record, whether or not it exists."""

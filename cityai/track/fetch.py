@@ -21,27 +21,18 @@ LARGEST = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class FetchedModel:
-    """The files of a logged model, each held against its SHA-256.
-
-    Attributes
-    ----------
-    run_id : str
-        The run that made it.
-    digest : str
-        SHA-256 of its manifest, as it was written down in the run when the model was logged.
-    tags : dict of str to str
-        The run's tags.
-    files : dict of str to bytes
-        By name.
-    where : str
-        What to call it in a message.
-    """
+    """The files of a logged model, each held against its SHA-256."""
 
     run_id: str
+    """The run that made it."""
     digest: str
+    """SHA-256 of its manifest, as it was written down in the run when the model was logged."""
     tags: dict[str, str]
+    """The run's tags."""
     files: Files
+    """By name."""
     where: str
+    """What to call it in a message."""
 
 
 def fetch_model(tracking: Tracking, project: str, run_id: str = "") -> FetchedModel:

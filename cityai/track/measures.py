@@ -46,18 +46,12 @@ class Measure:
 
 @dataclass(frozen=True)
 class Measures:
-    """What can be logged, and what has no value.
-
-    Attributes
-    ----------
-    logged : tuple of Measure
-        Finite values of at most `MOST` metrics.
-    undefined : tuple of str
-        Names of metrics that have none (for at least one step).
-    """
+    """What can be logged, and what has no value."""
 
     logged: tuple[Measure, ...]
+    """Finite values of at most `MOST` metrics."""
     undefined: tuple[str, ...]
+    """Names of metrics that have none (for at least one step)."""
 
     @property
     def values(self) -> dict[str, float]:

@@ -39,43 +39,28 @@ class Loggable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A model that was logged.
-
-    Attributes
-    ----------
-    model_id : str
-        MLflow's name for it.
-    digest : str
-        SHA-256 over the digests of all its files.
-    place : str
-        Address of its files.
-    """
+    """A model that was logged."""
 
     model_id: str
+    """MLflow's name for it."""
     digest: str
+    """SHA-256 over the digests of all its files."""
     place: str
+    """Address of its files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What MLflow says of a model beside its figures.
-
-    Attributes
-    ----------
-    params : mapping of str to str
-        What it was made with.
-    name : str
-        What tells it from the model before it.
-    note : str
-        The card's verdict, in Markdown.
-    title : str
-        Of the project, for readers.
-    """
+    """What MLflow says of a model beside its figures."""
 
     params: Mapping[str, str]
+    """What it was made with."""
     name: str
+    """What tells it from the model before it."""
     note: str
+    """The card's verdict, in Markdown."""
     title: str
+    """Of the project, for readers."""
 
 
 NAME = "model"

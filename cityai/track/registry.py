@@ -24,18 +24,12 @@ CACHES: Final = "__pycache__"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What lies behind a version.
-
-    Attributes
-    ----------
-    model : str
-        SHA-256 over the digests of the model's files; empty where they do not fit each other.
-    whole : str
-        SHA-256 over all files of its folder.
-    """
+    """What lies behind a version."""
 
     model: str
+    """SHA-256 over the digests of the model's files; empty where they do not fit each other."""
     whole: str
+    """SHA-256 over all files of its folder."""
 
 
 class Registry(Protocol):

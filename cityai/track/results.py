@@ -81,42 +81,28 @@ TYPES: Final = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the final log is made from.
-
-    Attributes
-    ----------
-    spec : AuditableSpec
-        The resolved specification.
-    card : CardRecord
-        As it is published: the one door of disclosure, also for MLflow.
-    pages : Pages
-        Its files, and its pictures.
-    changes : str
-        What is otherwise than on the card before, as the terminal says it; empty for the first.
-    settings : mapping of str to mapping of str to str
-        Parameters of each candidate, by its name.
-    code : mapping of str to str
-        Digests of the project's own code, by file.
-    final : Loggable or None
-        The model to log.
-    rows : int
-        Accepted rows of the data.
-    seconds : dict of str to float
-        Duration of each stage.
-    tags : dict of str to str
-        More tags.
-    """
+    """What the final log is made from."""
 
     spec: AuditableSpec
+    """The resolved specification."""
     card: CardRecord
+    """As it is published: the one door of disclosure, also for MLflow."""
     pages: Pages
+    """Its files, and its pictures."""
     changes: str = ""
+    """What is otherwise than on the card before, as the terminal says it; empty for the first."""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Parameters of each candidate, by its name."""
     code: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the project's own code, by file."""
     final: Loggable | None = None
+    """The model to log."""
     rows: int = 0
+    """Accepted rows of the data."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Duration of each stage."""
     tags: dict[str, str] = field(default_factory=dict)
+    """More tags."""
 
 
 def log_outcome(run: TrackedRun, outcome: Outcome) -> None:

@@ -36,21 +36,14 @@ COLOURS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A finished run that was there before.
-
-    Attributes
-    ----------
-    params : mapping of str to str
-        Its parameters.
-    made : datetime
-        When it was made, in the city's time.
-    same_data : bool
-        Whether it read the same data.
-    """
+    """A finished run that was there before."""
 
     params: Mapping[str, str]
+    """Its parameters."""
     made: datetime
+    """When it was made, in the city's time."""
     same_data: bool = True
+    """Whether it read the same data."""
 
 
 def name_run(params: Mapping[str, str], earlier: Sequence[Earlier], made: datetime) -> str:

@@ -46,22 +46,15 @@ class ProcessStopped(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """A run that is being written.
-
-    Attributes
-    ----------
-    tracking : Tracking
-        The store.
-    experiment_id, run_id : str
-        MLflow's own names for the experiment and the run.
-    project : str
-        The project's name.
-    """
+    """A run that is being written."""
 
     tracking: Tracking
+    """The store."""
     experiment_id: str
     run_id: str
+    """MLflow's own names for the experiment and the run."""
     project: str
+    """The project's name."""
 
     def log_child(
         self,

@@ -36,24 +36,16 @@ NETWORK_DISKS = ("nfs", "cifs", "smb", "9p", "fuse.", "afs", "lustre", "gpfs", "
 
 @dataclass(frozen=True)
 class Tracking:
-    """A tracking store that answers.
-
-    Attributes
-    ----------
-    uri : str
-        Its address, as MLflow takes it.
-    where : str
-        The same for people, without credentials.
-    artifacts : str or None
-        Where a new experiment's files go; None leaves it to the server.
-    client : mlflow.MlflowClient
-        The door to it.
-    """
+    """A tracking store that answers."""
 
     uri: str
+    """Its address, as MLflow takes it."""
     where: str
+    """The same for people, without credentials."""
     artifacts: str | None
+    """Where a new experiment's files go; None leaves it to the server."""
     client: Any
+    """The door to it, an `mlflow.MlflowClient`."""
 
     def name_experiment(self, project: str) -> str:
         """Return what a project's experiment is called here: a path, where the server has them."""

@@ -36,19 +36,13 @@ FEW_BANDS: Final = say("too few cases of either answer for two bands")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """How outcomes follow the log-odds.
-
-    Attributes
-    ----------
-    slope : Estimate
-        1 when they do; below 1 the probabilities are too sure, above 1 not sure enough.
-    intercept : Estimate
-        0 when there are as many yes as predicted, at slope 1; below 0 the probabilities are too
-        high ("calibration in the large").
-    """
+    """How outcomes follow the log-odds."""
 
     slope: Estimate
+    """1 when they do; below 1 the probabilities are too sure, above 1 not sure enough."""
     intercept: Estimate
+    """0 when there are as many yes as predicted, at slope 1; below 0 the probabilities are too high
+    ("calibration in the large")."""
 
 
 def fit_outcomes(truth: Floats, chance: Floats, weight: Floats | None = None) -> Line:

@@ -31,18 +31,12 @@ NO_TIME: Final = say(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Order:
-    """Cases of all folds in the order of a score, beside the dates they would have been given.
-
-    Attributes
-    ----------
-    gain : numpy.ndarray
-        Shape (n,), days: real date less the one given, for every case.
-    truth : numpy.ndarray
-        Shape (n,), 1 or 0.
-    """
+    """Cases of all folds in the order of a score, beside the dates they would have been given."""
 
     gain: Floats
+    """Shape (n,), days: real date less the one given, for every case."""
     truth: Floats
+    """Shape (n,), 1 or 0."""
 
     @property
     def found(self) -> Floats:

@@ -31,27 +31,19 @@ LEAST_HALF: Final = 0.45
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredList:
-    """Cases and a score of them, n each.
-
-    Attributes
-    ----------
-    truth, score, decision : numpy.ndarray
-        Shape (n,): 1 or 0; any order, perhaps probabilities; 1 where selected by the score.
-    lists, fold : numpy.ndarray
-        Shape (n,), int64: the list that each case is ranked in, and its fold.
-    calendar : Calendar
-        The cases' real dates.
-    in_time : bool
-        Whether cases were worked off in the order of their time.
-    """
+    """Cases and a score of them, n each."""
 
     truth: Floats
     score: Floats
     decision: Floats
+    """Shape (n,): 1 or 0; any order, perhaps probabilities; 1 where selected by the score."""
     lists: np.ndarray
     fold: np.ndarray
+    """Shape (n,), int64: the list that each case is ranked in, and its fold."""
     calendar: Calendar
+    """The cases' real dates."""
     in_time: bool
+    """Whether cases were worked off in the order of their time."""
 
     @property
     def probable(self) -> bool:

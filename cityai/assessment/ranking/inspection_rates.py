@@ -42,18 +42,12 @@ FOUND: Final = Metric(
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Where one looked.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        As `Audit.attention`.
-    findings : tuple of Finding
-        `audit.inspected_more`, one a dimension.
-    """
+    """Where one looked."""
 
     table: pd.DataFrame
+    """As `Audit.attention`."""
     findings: tuple[Finding, ...]
+    """`audit.inspected_more`, one a dimension."""
 
 
 def count_attention(groups: Groups, spec: AuditableSpec) -> Attention:

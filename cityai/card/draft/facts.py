@@ -29,121 +29,84 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Facts of one run that no stage record holds.
-
-    Attributes
-    ----------
-    run_digest, data_digest, spec_digest, predictions_digest : str
-        SHA-256 of what was run, of the data, of the specification, of the predictions.
-    git_commit : str
-        Commit of the workspace, empty outside a repository.
-    git_dirty : bool
-        Whether the workspace had changes that were not committed.
-    created : datetime
-        When the card was made, in UTC.
-    versions : dict of str to str
-        Versions of the libraries.
-    first, last : datetime or None
-        First day that the data cover, and the first day that they no longer cover; None where no
-        row has a day.
-    entities : DataFrame or None
-        ``entity_id`` with ``name`` (for readers), ``area_id`` and ``residents`` of the area where
-        known. Without it entities are shown by their ids.
-    findings : tuple of Finding
-        Findings that no stage record holds (time checks, leaks).
-    feature_labels : dict of str to str
-        Words for the features, by name.
-    results_digest : str
-        SHA-256 of all saved results that the card is drafted from.
-    model_digest : str
-        SHA-256 over the digests of the model's files; empty without a model.
-    source : str
-        Name of the data, where the specification does not name them.
-    source_digest : str
-        SHA-256 of the main table's bytes; empty where the data are that file alone.
-    """
+    """Facts of one run that no stage record holds."""
 
     run_digest: str
     data_digest: str
     spec_digest: str
     predictions_digest: str
+    """SHA-256 of what was run, of the data, of the specification, of the predictions."""
     git_commit: str
+    """Commit of the workspace, empty outside a repository."""
     git_dirty: bool
+    """Whether the workspace had changes that were not committed."""
     created: datetime
+    """When the card was made, in UTC."""
     versions: dict[str, str]
+    """Versions of the libraries."""
     first: datetime | None
     last: datetime | None
+    """First day that the data cover, and the first day that they no longer cover; None where no row
+    has a day."""
     entities: pd.DataFrame | None = None
+    """``entity_id`` with ``name`` (for readers), ``area_id`` and ``residents`` of the area where
+    known. Without it entities are shown by their ids."""
     findings: tuple[Finding, ...] = ()
+    """Findings that no stage record holds (time checks, leaks)."""
     feature_labels: dict[str, str] = field(default_factory=dict)
+    """Words for the features, by name."""
     results_digest: str = ""
+    """SHA-256 of all saved results that the card is drafted from."""
     model_digest: str = ""
+    """SHA-256 over the digests of the model's files; empty without a model."""
     source: str = ""
+    """Name of the data, where the specification does not name them."""
     source_digest: str = ""
+    """SHA-256 of the main table's bytes; empty where the data are that file alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model that was fitted, and how the past was replayed with it.
-
-    Attributes
-    ----------
-    windows : pandas.DataFrame
-        The folds, as `Folds.to_table` gives them.
-    blend : mapping of str to float
-        Weights of the candidates in the final model.
-    inputs : tuple of str
-        Its features.
-    more : int or None
-        Test folds that the history would hold beside these; None where nothing was replayed.
-    """
+    """A model that was fitted, and how the past was replayed with it."""
 
     windows: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The folds, as `Folds.to_table` gives them."""
     blend: Mapping[str, float] = field(default_factory=dict)
+    """Weights of the candidates in the final model."""
     inputs: tuple[str, ...] = ()
+    """Its features."""
     more: int | None = None
+    """Test folds that the history would hold beside these; None where nothing was replayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """All that a card is drafted from. What a source lacks is None, and its section is left out.
-
-    Attributes
-    ----------
-    run : RunFacts
-        What the run knows about itself.
-    spec : AuditableSpec
-        The resolved specification; its `words` are the human part.
-    subject : Subject
-        What is asked, in the words of its kind.
-    predictions, evaluation, audit
-        What was predicted and how it was judged.
-    findings : tuple of Finding
-        All of them, in the order of the card.
-    quality : QualityReport or None
-        How good the data are.
-    fitted : Fitted
-        Nothing is in it for predictions that somebody else made.
-    explanation, mitigation, proxies, groups, outlook, impacts : optional
-        As the stages leave them: why, what was tried, what inputs give away, who belongs where,
-        what comes after the data, and what acting on it changed.
-    """
+    """All that a card is drafted from. What a source lacks is None, and its section is left out."""
 
     run: RunFacts
+    """What the run knows about itself."""
     spec: AuditableSpec
+    """The resolved specification; its `words` are the human part."""
     subject: Subject
+    """What is asked, in the words of its kind."""
     predictions: Predictions
     evaluation: Evaluation
     audit: Audit
+    """What was predicted and how it was judged."""
     findings: tuple[Finding, ...]
+    """All of them, in the order of the card."""
     quality: QualityReport | None = None
+    """How good the data are."""
     fitted: Fitted = field(default_factory=Fitted)
+    """Nothing is in it for predictions that somebody else made."""
     explanation: Explanation | None = None
     mitigation: Mitigation | None = None
     proxies: Proxies | None = None
     groups: Groups | None = None
     outlook: Outlook | None = None
     impacts: tuple[Impact, ...] = ()
+    """As the stages leave them: why, what was tried, what inputs give away, who belongs where, what
+    comes after the data, and what acting on it changed."""
 
     def name_baseline(self, name: str) -> str:
         """Return what a baseline is called, a column by the city's own word for it."""

@@ -54,95 +54,66 @@ TellData = Callable[["CardFacts", "Iterable[QualityMeasure]"], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is asked, as a card says it.
-
-    Attributes
-    ----------
-    kind : str
-        Kind of question.
-    tell_design : callable
-        ``(facts) -> sentences``: how it was tested.
-    entity, entities : str
-        What one and several of those that predictions are about are called.
-    period, horizon : str, int
-        Grain in time (``period`` where there is none), and periods ahead (0 where none are).
-    scale, output : str
-        How many predictions of what; what one prediction is.
-    parameters : mapping of str to object
-        Choices of the specification that the results depend on.
-    schema : dict of str to str
-        Columns of the published predictions.
-    source, grain, known_rule : str
-        Name of the data; what one row is; when it could first be seen.
-    cleaning, columns : tuple of str
-        What was done to the rows; columns that are read.
-    drivers_in : str
-        Unit in which the model's drivers push.
-    method : str
-        How the predictions are made, where their name does not say it.
-    made_by : str
-        Who made them.
-    events : bool
-        Whether a row of the data is an event, so that few rows are few people.
-    counts : bool
-        Whether the amounts count such events.
-    sensitive : mapping of str to str
-        Inputs close to a protected group, and why they are used.
-    hindsight : tuple of str
-        Rules of the cohort that nobody could have known at the time.
-    areas : AreasSpec or None
-        The area table.
-    named_by_area : bool
-        Whether the area's id is part of the entity's.
-    plan : MitigationSpec or None
-        What was to be tried about a gap.
-    own : tuple of str
-        Candidates of the city's own.
-    outcome, rule, per : str
-        What a yes means; who is selected, in each period of which length.
-    tell_data : callable
-        ``(facts, measures) -> sentences``: what the rows that are used lack.
-    roles : tuple of str
-        What the data are used for.
-    figures_from : str
-        Where the figures of the evaluation are found.
-    version : {"run_digest", "data_digest"}
-        What the version is part of.
-    """
+    """What is asked, as a card says it."""
 
     kind: str
+    """Kind of question."""
     tell_design: Tell
+    """``(facts) -> sentences``: how it was tested."""
     entity: str
     entities: str
+    """What one and several of those that predictions are about are called."""
     period: str
     horizon: int
+    """Grain in time (``period`` where there is none), and periods ahead (0 where none are)."""
     scale: str
     output: str
+    """How many predictions of what; what one prediction is."""
     parameters: Mapping[str, object]
+    """Choices of the specification that the results depend on."""
     schema: dict[str, str]
+    """Columns of the published predictions."""
     source: str
     grain: str
     known_rule: str
+    """Name of the data; what one row is; when it could first be seen."""
     cleaning: tuple[str, ...]
     columns: tuple[str, ...]
+    """What was done to the rows; columns that are read."""
     drivers_in: str = ""
+    """Unit in which the model's drivers push."""
     method: str = ""
+    """How the predictions are made, where their name does not say it."""
     made_by: str = ""
+    """Who made them."""
     events: bool = False
+    """Whether a row of the data is an event, so that few rows are few people."""
     counts: bool = False
+    """Whether the amounts count such events."""
     sensitive: Mapping[str, str] = field(default_factory=dict)
+    """Inputs close to a protected group, and why they are used."""
     hindsight: tuple[str, ...] = ()
+    """Rules of the cohort that nobody could have known at the time."""
     areas: AreasSpec | None = None
+    """The area table."""
     named_by_area: bool = False
+    """Whether the area's id is part of the entity's."""
     plan: MitigationSpec | None = None
+    """What was to be tried about a gap."""
     own: tuple[str, ...] = ()
+    """Candidates of the city's own."""
     outcome: str = ""
     rule: str = ""
     per: str = ""
+    """What a yes means; who is selected, in each period of which length."""
     tell_data: TellData = tell_limits
+    """``(facts, measures) -> sentences``: what the rows that are used lack."""
     roles: tuple[str, ...] = ("learning", "testing", "operation")
+    """What the data are used for."""
     figures_from: str = say("evaluation.metrics, from the saved predictions")
+    """Where the figures of the evaluation are found."""
     version: Literal["run_digest", "data_digest"] = "run_digest"
+    """What the version is part of."""
 
 
 def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:

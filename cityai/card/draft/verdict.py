@@ -29,24 +29,16 @@ GRAVITY: Final[tuple[Weighed, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the policy.
-
-    Attributes
-    ----------
-    name : str
-        Its field of `VerdictRules`.
-    holds : callable
-        Whether it holds.
-    because : str
-        The same in words.
-    ask : callable
-        What a yes would need then.
-    """
+    """A rule of the policy."""
 
     name: str
+    """Its field of `VerdictRules`."""
     holds: Callable[[Grounds, VerdictRules], bool]
+    """Whether it holds."""
     because: str
+    """The same in words."""
     ask: Callable[[Grounds], Iterable[Condition]]
+    """What a yes would need then."""
 
 
 def draft_verdict(record: CardRecord, rules: VerdictRules) -> VerdictPart:

@@ -26,27 +26,19 @@ WHOLE = (EVERYWHERE, EVERYWHERE)
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What may not be shown.
-
-    Attributes
-    ----------
-    slices : frozenset of (str, str)
-        Kind ("overall", "fold", "area", "entity") and slice of the evaluation's figures.
-    groups : frozenset of (str, str)
-        Dimension and group of the audit's.
-    ranges : frozenset of (str, str)
-        Those of whom only ranges are said: their curve would say how many had the outcome.
-    coarse : bool
-        Whether totals of periods are rounded, so that a hidden one does not follow from the others.
-    cuts : bool
-        Whether figures by step, and means, would give the total of a small period away.
-    """
+    """What may not be shown."""
 
     slices: Pairs = frozenset()
+    """Kind ("overall", "fold", "area", "entity") and slice of the evaluation's figures."""
     groups: Pairs = frozenset()
+    """Dimension and group of the audit's."""
     ranges: Pairs = frozenset()
+    """Those of whom only ranges are said: their curve would say how many had the outcome."""
     coarse: bool = False
+    """Whether totals of periods are rounded, so that a hidden one does not follow from the others.
+    """
     cuts: bool = False
+    """Whether figures by step, and means, would give the total of a small period away."""
 
     @property
     def whole(self) -> bool:

@@ -110,29 +110,20 @@ class Picture(str):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture with its words.
-
-    Attributes
-    ----------
-    name : str
-        Stable name, also the picture's id on the page.
-    title, caption : str
-        What stands above and below it.
-    alternative : str
-        What the picture says, for who cannot see it.
-    wide, narrow : str
-        SVG for a page and for a phone.
-    table : Table
-        The figures behind it.
-    """
+    """A picture with its words."""
 
     name: str
+    """Stable name, also the picture's id on the page."""
     title: str
     caption: str
+    """What stands above and below it."""
     alternative: str
+    """What the picture says, for who cannot see it."""
     wide: Picture
     narrow: Picture
+    """SVG for a page and for a phone."""
     table: Table
+    """The figures behind it."""
 
 
 @contextmanager

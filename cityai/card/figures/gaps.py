@@ -44,24 +44,16 @@ ROOM = 3
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """The dimension, and the figure, by which a group is served worst.
-
-    Attributes
-    ----------
-    title : str
-        What a picture of it is called.
-    dimension : DimensionPart
-        Whose groups they are.
-    results : list of GroupResult
-        The figure of each group.
-    groups : list of str
-        Their names, the worst served first.
-    """
+    """The dimension, and the figure, by which a group is served worst."""
 
     title: str
+    """What a picture of it is called."""
     dimension: DimensionPart
+    """Whose groups they are."""
     results: list[GroupResult]
+    """The figure of each group."""
     groups: list[str]
+    """Their names, the worst served first."""
 
 
 def choose_worst(record: CardRecord) -> Worst | None:

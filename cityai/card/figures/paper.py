@@ -26,33 +26,22 @@ UNKNOWN: Final = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A paragraph.
-
-    Attributes
-    ----------
-    text : str
-        In the language of the sheet.
-    size : float
-        In points, before the sheet shrinks.
-    bold : bool
-        Weight.
-    colour : str
-        Of the text.
-    indent : float
-        In points.
-    above : float
-        Space before it, in points.
-    mark : str
-        ``box`` for a box to tick in front of it.
-    """
+    """A paragraph."""
 
     text: str
+    """In the language of the sheet."""
     size: float = 9.2
+    """In points, before the sheet shrinks."""
     bold: bool = False
+    """Weight."""
     colour: str = INK
+    """Of the text."""
     indent: float = 0.0
+    """In points."""
     above: float = 2.0
+    """Space before it, in points."""
     mark: str = ""
+    """``box`` for a box to tick in front of it."""
     right: float = 0.0
     """Room left free at its end, in points."""
 
@@ -106,24 +95,16 @@ Part = Say | Chart | Gap | Signed | Boxed
 
 @dataclass(frozen=True, slots=True)
 class Tightness:
-    """How tightly a sheet is set.
-
-    Attributes
-    ----------
-    scale : float
-        Of each size.
-    most : int
-        Entries of a list; more are folded.
-    letters : int
-        Of one text; a longer one is cut.
-    chart : bool
-        Whether there is room for the chart.
-    """
+    """How tightly a sheet is set."""
 
     scale: float = 1.0
+    """Of each size."""
     most: int = 12
+    """Entries of a list; more are folded."""
     letters: int = 1200
+    """Of one text; a longer one is cut."""
     chart: bool = True
+    """Whether there is room for the chart."""
 
 
 STEPS: Final = (

@@ -36,30 +36,20 @@ STAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
-
-    Attributes
-    ----------
-    name : str
-        As in the published file.
-    asked : callable
-        Whether it is required, given the row so far.
-    find : callable or None
-        From the card to its answer; None where only ``registers.omb`` can hold one.
-    source : str
-        Where the answer is written.
-    selections : tuple of str
-        Allowed values; empty for free text.
-    several : bool
-        Whether several selections may be named, separated by semicolons.
-    """
+    """One column."""
 
     name: str
+    """As in the published file."""
     asked: Callable[[Row], bool]
+    """Whether it is required, given the row so far."""
     find: Callable[[CardRecord], object] | None = None
+    """From the card to its answer; None where only ``registers.omb`` can hold one."""
     source: str = ""
+    """Where the answer is written."""
     selections: tuple[str, ...] = ()
+    """Allowed values; empty for free text."""
     several: bool = False
+    """Whether several selections may be named, separated by semicolons."""
 
 
 def fill_columns(record: CardRecord) -> tuple[Field, ...]:

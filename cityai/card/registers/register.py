@@ -17,28 +17,19 @@ WRONG: Final = frozenset({"missing", "invalid"})
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a register, as it came out.
-
-    Attributes
-    ----------
-    name : str
-        As the register calls it.
-    state : State
-        Filled; missing though required; invalid (not as the register asks); empty though not
-        required; or not applicable, because of another answer or because a person says why.
-    value : str
-        What was written.
-    source : str
-        Where in the card it comes from, or is to be written.
-    note : str
-        Why it does not apply, or what is wrong with it.
-    """
+    """One field of a register, as it came out."""
 
     name: str
+    """As the register calls it."""
     state: State
+    """Filled; missing though required; invalid (not as the register asks); empty though not
+    required; or not applicable, because of another answer or because a person says why."""
     value: str = ""
+    """What was written."""
     source: str = ""
+    """Where in the card it comes from, or is to be written."""
     note: str = ""
+    """Why it does not apply, or what is wrong with it."""
 
     def say(self) -> str:
         """Return what is to be done about it."""
@@ -48,21 +39,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A card as a register asks for it.
-
-    Attributes
-    ----------
-    title : str
-        The register's name for readers.
-    files : dict of str to str
-        Text by name of the file.
-    fields : tuple of Field
-        The report: every field, in the register's order.
-    """
+    """A card as a register asks for it."""
 
     title: str
+    """The register's name for readers."""
     files: dict[str, str]
+    """Text by name of the file."""
     fields: tuple[Field, ...]
+    """The report: every field, in the register's order."""
 
     @property
     def complete(self) -> bool:
@@ -86,19 +70,13 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A register.
-
-    Attributes
-    ----------
-    name, title : str
-        For the command line, and for readers.
-    write : callable
-        From the card, and what people decided of it, to its export.
-    """
+    """A register."""
 
     name: str
     title: str
+    """For the command line, and for readers."""
     write: Writer
+    """From the card, and what people decided of it, to its export."""
 
 
 def read_answer(answer: Any) -> tuple[str, str]:

@@ -29,18 +29,12 @@ Styles = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script of ours, as it stands between the tags of a page.
-
-    Attributes
-    ----------
-    text : str
-        Its lines, without their indentation and without comments.
-    digest : str
-        Its SHA-256 as a policy names it: the page lets this text run, and no other.
-    """
+    """A script of ours, as it stands between the tags of a page."""
 
     text: str
+    """Its lines, without their indentation and without comments."""
     digest: str
+    """Its SHA-256 as a policy names it: the page lets this text run, and no other."""
 
 
 @cache

@@ -25,24 +25,16 @@ DECIDED: Final = (Status.PASS, Status.FAIL, Status.NOT_ENOUGH)
 
 @dataclass(frozen=True, slots=True)
 class OtherLimits:
-    """A figure's verdicts at other limits than the city's.
-
-    Attributes
-    ----------
-    label : str
-        What the figure is called.
-    limit : str
-        The city's own limit.
-    grid : Grid
-        A row for each limit.
-    own : int
-        Which row is the city's.
-    """
+    """A figure's verdicts at other limits than the city's."""
 
     label: str
+    """What the figure is called."""
     limit: str
+    """The city's own limit."""
     grid: Grid
+    """A row for each limit."""
     own: int = OWN
+    """Which row is the city's."""
 
 
 def arrange_other_limits(record: CardRecord) -> tuple[OtherLimits, ...]:

@@ -17,19 +17,13 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that is printed otherwise than it comes out.
-
-    Attributes
-    ----------
-    path : str
-        Where it stands in the record: ``fairness.results[3].gap_low``.
-    printed, counted : str
-        What the record says, and what came out again.
-    """
+    """One value that is printed otherwise than it comes out."""
 
     path: str
+    """Where it stands in the record: ``fairness.results[3].gap_low``."""
     printed: str
     counted: str
+    """What the record says, and what came out again."""
 
 
 def check_again(record: CardRecord, again: CardRecord) -> Finding:

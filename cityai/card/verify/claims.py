@@ -12,27 +12,18 @@ ROUNDING: Final = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One printed figure and what it should be.
-
-    Attributes
-    ----------
-    path : str
-        Where it stands in the record.
-    printed : float or None
-        What the record says.
-    counted : float
-        What the predictions say; NaN when undefined.
-    decimals : int
-        Decimals that it was printed with.
-    reason : str
-        Why it cannot be counted at all, which no honest card gives cause for.
-    """
+    """One printed figure and what it should be."""
 
     path: str
+    """Where it stands in the record."""
     printed: float | None
+    """What the record says."""
     counted: float
+    """What the predictions say; NaN when undefined."""
     decimals: int
+    """Decimals that it was printed with."""
     reason: str = ""
+    """Why it cannot be counted at all, which no honest card gives cause for."""
 
     @property
     def holds(self) -> bool:

@@ -39,21 +39,15 @@ NO_GROUP = "the predictions know no such group or way"
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A figure that was counted again.
-
-    Attributes
-    ----------
-    value : float
-        NaN where it is undefined.
-    rows, amount, own : float
-        What its decimals may follow from: the rows that count, what came to pass in all of them,
-        and what it is a share of.
-    """
+    """A figure that was counted again."""
 
     value: float
+    """NaN where it is undefined."""
     rows: float
     amount: float
     own: float
+    """What its decimals may follow from: the rows that count, what came to pass in all of them, and
+    what it is a share of."""
 
     def round(self, unit: str, precision: str) -> int:
         """Return the decimals that it is published with."""

@@ -22,42 +22,28 @@ NOTHING: Final = np.iinfo(np.int64).min
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Past:
-    """What happened, in the order in which it became known, group by group.
-
-    Attributes
-    ----------
-    order : numpy.ndarray
-        (events,) int64 positions in the table that it was made from: by group, then by when known,
-        ties as they stand in the table. Events without a group or a moment are left out.
-    group : numpy.ndarray
-        (events,) int64 group of each, in that order.
-    known : numpy.ndarray
-        (distinct moments,) int64 microseconds, sorted.
-    keys : numpy.ndarray
-        (events,) int64: group and moment as one sorted number.
-    """
+    """What happened, in the order in which it became known, group by group."""
 
     order: Ints
+    """(events,) int64 positions in the table that it was made from: by group, then by when known,
+    ties as they stand in the table. Events without a group or a moment are left out."""
     group: Ints
+    """(events,) int64 group of each, in that order."""
     known: Ints
+    """(distinct moments,) int64 microseconds, sorted."""
     keys: Ints
+    """(events,) int64: group and moment as one sorted number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What each question could see: events ``start .. stop`` of a `Past`.
-
-    Attributes
-    ----------
-    start, stop : numpy.ndarray
-        (questions,) int64, half-open; equal where nothing was known.
-    has_group : numpy.ndarray
-        (questions,) bool: False where the question belongs to no group.
-    """
+    """What each question could see: events ``start .. stop`` of a `Past`."""
 
     start: Ints
     stop: Ints
+    """(questions,) int64, half-open; equal where nothing was known."""
     has_group: npt.NDArray[np.bool_]
+    """(questions,) bool: False where the question belongs to no group."""
 
     @property
     def count(self) -> Floats:

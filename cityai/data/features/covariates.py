@@ -76,36 +76,24 @@ def describe_covariates(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """The grid that features of a dense panel are computed on.
-
-    Attributes
-    ----------
-    periods : Periods
-        The time axis.
-    entity_ids : tuple of str
-        The cohort.
-    origins : numpy.ndarray
-        (origins,) int64, ascending.
-    targets : numpy.ndarray
-        (origins, steps) int64 target periods.
-    states : numpy.ndarray
-        (origins, entities) int64, row of the attributes in force; -1 when none.
-    areas : numpy.ndarray
-        (origins, entities) int64 codes into `area_ids`; -1 when not recorded.
-    area_ids : tuple of str
-        Sorted.
-    window : int
-        Latest periods whose mean is a feature.
-    """
+    """The grid that features of a dense panel are computed on."""
 
     periods: Periods
+    """The time axis."""
     entity_ids: tuple[str, ...]
+    """The cohort."""
     origins: Ints
+    """(origins,) int64, ascending."""
     targets: Ints
+    """(origins, steps) int64 target periods."""
     states: Ints
+    """(origins, entities) int64, row of the attributes in force; -1 when none."""
     areas: Ints
+    """(origins, entities) int64 codes into `area_ids`; -1 when not recorded."""
     area_ids: tuple[str, ...]
+    """Sorted."""
     window: int
+    """Latest periods whose mean is a feature."""
 
     @property
     def ahead(self) -> str:
@@ -151,15 +139,10 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cases:
-    """Cases that are asked about one by one; values are those of days.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        As in `Events`.
-    """
+    """Cases that are asked about one by one; values are those of days."""
 
     table: pd.DataFrame
+    """As in `Events`."""
 
     @property
     def ahead(self) -> str:

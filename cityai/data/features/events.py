@@ -37,25 +37,17 @@ _PLACES: Final = (OCCURRED_AT, KNOWN_AT, ENTITY, AREA, CATEGORY, "latitude", "lo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trail:
-    """The past of every case at one level, ready to be counted.
-
-    Attributes
-    ----------
-    past : Past
-        What happened.
-    seen : Seen
-        What each case could see of all of it.
-    windows : dict of int to Seen
-        The same, by days back.
-    asked, occurred : numpy.ndarray
-        (cases,) when each was asked, (events,) when each event happened; int64 microseconds.
-    """
+    """The past of every case at one level, ready to be counted."""
 
     past: Past
+    """What happened."""
     seen: Seen
+    """What each case could see of all of it."""
     windows: dict[int, Seen]
+    """The same, by days back."""
     asked: Ints
     occurred: Ints
+    """(cases,) when each was asked, (events,) when each event happened; int64 microseconds."""
 
     def sum(self, amount: Floats, days: int | None = None) -> Floats:
         """Add up an amount, of all time or of the last days."""

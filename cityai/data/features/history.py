@@ -17,25 +17,17 @@ Packed = tuple[dict[str, Any], pd.DataFrame, dict[str, pd.DataFrame]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """What a feature function is given: the past, as it was visible at one moment.
-
-    Attributes
-    ----------
-    as_of : pandas.Timestamp
-        The moment at which the question is asked.
-    period : {"day", "week", "month"}
-        Length of a period.
-    values : pandas.DataFrame
-        Periods before `as_of` (index: their starts) x entities (columns), float64; NaN where
-        nothing was known.
-    entities : pandas.DataFrame
-        The entities (index) and their attributes at `as_of`.
-    """
+    """What a feature function is given: the past, as it was visible at one moment."""
 
     as_of: pd.Timestamp
+    """The moment at which the question is asked."""
     period: Period
+    """Length of a period."""
     values: pd.DataFrame
+    """Periods before `as_of` (index: their starts) x entities (columns), float64; NaN where nothing
+    was known."""
     entities: pd.DataFrame
+    """The entities (index) and their attributes at `as_of`."""
 
     @property
     def index(self) -> pd.Index:
@@ -66,26 +58,18 @@ class History:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseHistory:
-    """What a feature function of cases is given: the past, as it was known when a day began.
-
-    Attributes
-    ----------
-    as_of : pandas.Timestamp
-        Midnight at the beginning of the day on which the cases are asked about.
-    asked : pandas.DataFrame
-        The cases asked about on that day, indexed by ``case_id``: ``entity_id``, ``area_id``
-        (where declared), ``as_of``, ``occurred_at``, the point and the attributes.
-    cases : pandas.DataFrame
-        Earlier cases whose outcome was known before ``as_of``, in the order in which it became
-        known: the same columns, ``case_id``, ``known_at`` and ``y_true`` (1 or 0).
-    events : dict of str to pandas.DataFrame
-        The project's tables of events, known before ``as_of``, in that order.
-    """
+    """What a feature function of cases is given: the past, as it was known when a day began."""
 
     as_of: pd.Timestamp
+    """Midnight at the beginning of the day on which the cases are asked about."""
     asked: pd.DataFrame
+    """The cases asked about on that day, indexed by ``case_id``: ``entity_id``, ``area_id`` (where
+    declared), ``as_of``, ``occurred_at``, the point and the attributes."""
     cases: pd.DataFrame
+    """Earlier cases whose outcome was known before ``as_of``, in the order in which it became
+    known: the same columns, ``case_id``, ``known_at`` and ``y_true`` (1 or 0)."""
     events: dict[str, pd.DataFrame]
+    """The project's tables of events, known before ``as_of``, in that order."""
 
     @property
     def index(self) -> pd.Index:

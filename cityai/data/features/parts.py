@@ -16,21 +16,15 @@ from cityai.data.rows import Floats, Ints
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """Parts of the cohort's cells, those of a cell in the order in which they became visible.
-
-    Attributes
-    ----------
-    entity, period, known : numpy.ndarray
-        (n,) int64: the position of the entity, the period, the origin that sees it first; ascending
-        in this order.
-    value : numpy.ndarray
-        (n,) float64.
-    """
+    """Parts of the cohort's cells, those of a cell in the order in which they became visible."""
 
     entity: Ints
     period: Ints
     known: Ints
+    """(n,) int64: the position of the entity, the period, the origin that sees it first; ascending
+    in this order."""
     value: Floats
+    """(n,) float64."""
 
     def pick(self, at: slice | Ints | npt.NDArray[np.bool_]) -> Parts:
         """Return some of them."""

@@ -24,25 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """Sensible choices for one length of period, settled on five public data sets.
-
-    Attributes
-    ----------
-    lags, windows : tuple of int
-        Periods back, and lengths of rolling windows.
-    level : int
-        Length of the window whose mean is an entity's recent level.
-    seasons : int
-        How many past seasons the seasonal mean takes.
-    blur : int
-        Periods on each side over which the value of a year before is smoothed.
-    """
+    """Sensible choices for one length of period, settled on five public data sets."""
 
     lags: tuple[int, ...]
     windows: tuple[int, ...]
+    """Periods back, and lengths of rolling windows."""
     level: int
+    """Length of the window whose mean is an entity's recent level."""
     seasons: int
+    """How many past seasons the seasonal mean takes."""
     blur: int
+    """Periods on each side over which the value of a year before is smoothed."""
 
 
 DEFAULTS: Final = by_period(
@@ -55,50 +47,34 @@ DEFAULTS: Final = by_period(
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """What of the features is settled once, from the whole data, and holds at every moment.
-
-    Attributes
-    ----------
-    windows : tuple of int
-        Lengths of rolling windows, rising: in periods, or in days where rows are listed.
-    levels : tuple of str
-        Of entity, area, city: those at which windows are taken. A level of a panel is left out
-        when each of its groups holds a single entity, for it would repeat the entity's own figures.
-    categories : Mapping of str to tuple of str
-        Texts of each categorical attribute, sorted, `not recorded` last.
-    """
+    """What of the features is settled once, from the whole data, and holds at every moment."""
 
     windows: tuple[int, ...]
+    """Lengths of rolling windows, rising: in periods, or in days where rows are listed."""
     levels: tuple[str, ...]
+    """Of entity, area, city: those at which windows are taken. A level of a panel is left out when
+    each of its groups holds a single entity, for it would repeat the entity's own figures."""
     categories: Mapping[str, tuple[str, ...]]
+    """Texts of each categorical attribute, sorted, `not recorded` last."""
 
 
 @dataclass(frozen=True, slots=True)
 class DensePlan(FeaturePlan):
-    """The same of dense rows.
-
-    Attributes
-    ----------
-    question : QuestionSpec
-        The target and its periods.
-    periods : Periods
-        The time axis.
-    blind : int
-        Latest periods before an origin of which nothing was ever visible: their value is unknown
-        (NaN), not zero.
-    lags : tuple of int
-        Periods back.
-    level, seasons, blur : int
-        As in `Defaults`.
-    """
+    """The same of dense rows."""
 
     question: QuestionSpec
+    """The target and its periods."""
     periods: Periods
+    """The time axis."""
     blind: int
+    """Latest periods before an origin of which nothing was ever visible: their value is unknown
+    (NaN), not zero."""
     lags: tuple[int, ...]
+    """Periods back."""
     level: int
     seasons: int
     blur: int
+    """As in `Defaults`."""
 
     @property
     def gaps(self) -> bool:

@@ -26,47 +26,33 @@ class Vintages:
 
     All that is visible at the last origin is held once; what an earlier one saw otherwise is held
     beside it.
-
-    Attributes
-    ----------
-    origins : numpy.ndarray
-        (O,) int64, ascending.
-    spacing : int
-        Periods from one to the next; 0 where they are not evenly spaced.
-    total : numpy.ndarray
-        (P + 1, E) float64 at the last origin, 0 where nothing is known; the last row is empty: it
-        stands for what lies before the first period.
-    known : numpy.ndarray
-        (P + 1, E) bool: False before an entity's first visible row, where every amount is missing
-        and, for measurements, where nothing was reported.
-    alike : numpy.ndarray
-        (P + 1,) bool: periods in which all entities are known, or none is.
-    first : numpy.ndarray
-        (O, E) int64, period of the first visible row; -1 when there is none.
-    blind : int
-        Latest periods before an origin of which nothing was ever visible.
-    otherwise : Otherwise
-        What earlier origins saw in place of that.
-    whole : bool
-        Whether every sum of amounts, and of amounts times their period, is exact in any order: all
-        are whole numbers, and of no period from an entity's first on one is missing.
-    found : dict
-        What `look_back` gave, kept.
-    running : dict
-        Running sums over all periods, kept by those who add up windows.
     """
 
     origins: Ints
+    """(O,) int64, ascending."""
     spacing: int
+    """Periods from one to the next; 0 where they are not evenly spaced."""
     total: Floats
+    """(P + 1, E) float64 at the last origin, 0 where nothing is known; the last row is empty: it
+    stands for what lies before the first period."""
     known: Flags
+    """(P + 1, E) bool: False before an entity's first visible row, where every amount is missing
+    and, for measurements, where nothing was reported."""
     alike: Flags
+    """(P + 1,) bool: periods in which all entities are known, or none is."""
     first: Ints
+    """(O, E) int64, period of the first visible row; -1 when there is none."""
     blind: int
+    """Latest periods before an origin of which nothing was ever visible."""
     otherwise: Otherwise
+    """What earlier origins saw in place of that."""
     whole: bool
+    """Whether every sum of amounts, and of amounts times their period, is exact in any order: all
+    are whole numbers, and of no period from an entity's first on one is missing."""
     found: dict[int, tuple[Floats, Flags]] = field(default_factory=dict)
+    """What `look_back` gave, kept."""
     running: dict[str, Floats] = field(default_factory=dict)
+    """Running sums over all periods, kept by those who add up windows."""
 
     def cut(self, start: int, stop: int) -> Vintages:
         """Return some of the origins."""
@@ -131,23 +117,16 @@ class Vintages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Otherwise:
-    """Cells that looked different at an earlier origin than at the last, one a line.
-
-    Attributes
-    ----------
-    origin : numpy.ndarray
-        (n,) int64, position of the origin.
-    back : numpy.ndarray
-        (n,) int64, periods before the origin; ascending within an origin.
-    entity, total, known : numpy.ndarray
-        (n,) position of the entity, amount (0 where not known) and whether it was known.
-    """
+    """Cells that looked different at an earlier origin than at the last, one a line."""
 
     origin: Ints
+    """(n,) int64, position of the origin."""
     back: Ints
+    """(n,) int64, periods before the origin; ascending within an origin."""
     entity: Ints
     total: Floats
     known: Flags
+    """(n,) position of the entity, amount (0 where not known) and whether it was known."""
 
     def pick(self, at: slice | Ints) -> Otherwise:
         """Return some lines."""
@@ -233,25 +212,18 @@ def add_parts(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visible:
-    """What was visible at an origin, cell by cell.
-
-    Attributes
-    ----------
-    total : numpy.ndarray
-        (P + 1, E) float64.
-    seen, valued : numpy.ndarray
-        (P + 1, E) bool: whether there is a part, and one with a value.
-    first : numpy.ndarray
-        (E,) int64, period of the first one; P when there is none.
-    size : float
-        What the sizes of all amounts add up to; infinite once one is missing or not a whole number.
-    """
+    """What was visible at an origin, cell by cell."""
 
     total: Floats
+    """(P + 1, E) float64."""
     seen: Flags
     valued: Flags
+    """(P + 1, E) bool: whether there is a part, and one with a value."""
     first: Ints
+    """(E,) int64, period of the first one; P when there is none."""
     size: float
+    """What the sizes of all amounts add up to; infinite once one is missing or not a whole number.
+    """
 
 
 def _add_new(

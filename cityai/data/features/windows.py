@@ -19,18 +19,13 @@ from cityai.data.rows import Floats, Ints
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """Sums over the same periods before each origin, of what is known.
-
-    Attributes
-    ----------
-    total : numpy.ndarray
-        (origins, entities) float64.
-    count : numpy.ndarray
-        How many are known: of the same shape, or one column where that is the same of all entities.
-    """
+    """Sums over the same periods before each origin, of what is known."""
 
     total: Floats
+    """(origins, entities) float64."""
     count: Ints
+    """How many are known: of the same shape, or one column where that is the same of all entities.
+    """
 
     @property
     def mean(self) -> Floats:

@@ -21,24 +21,16 @@ LEAST: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """What tells rows apart.
-
-    Attributes
-    ----------
-    rows : Table
-        The rows, with the columns that tell them apart.
-    keys : tuple of str
-        Those columns.
-    cells : dict of str to callable
-        For each neutral column that is none of them, the cell that stands for a group's.
-    unique : tuple of str
-        Columns that hold the row's key: those of a repeated one stay apart.
-    """
+    """What tells rows apart."""
 
     rows: Table
+    """The rows, with the columns that tell them apart."""
     keys: tuple[str, ...]
+    """Those columns."""
     cells: Mapping[str, Callable[[Table], Any]]
+    """For each neutral column that is none of them, the cell that stands for a group's."""
     unique: tuple[str, ...] = ()
+    """Columns that hold the row's key: those of a repeated one stay apart."""
 
 
 TellApart: TypeAlias = Callable[[Table, Mapping[str, str]], Apart]

@@ -33,28 +33,19 @@ _KEPT: Final = 3
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What came, of rows that were known before a day.
-
-    Attributes
-    ----------
-    file : Path
-        A private Parquet file with them, as they came.
-    until : date
-        That day.
-    digest : str
-        What the database said of them.
-    kinds : dict[str, str]
-        Name and type of each column.
-    rows, bytes : int
-        How much it was.
-    """
+    """What came, of rows that were known before a day."""
 
     file: Path
+    """A private Parquet file with them, as they came."""
     until: date
+    """That day."""
     digest: str
+    """What the database said of them."""
     kinds: dict[str, str]
+    """Name and type of each column."""
     rows: int = 0
     bytes: int = 0
+    """How much it was."""
 
 
 def find_arrivals(

@@ -34,70 +34,48 @@ TIMES: Final = "times"
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What left a database for one table.
-
-    Attributes
-    ----------
-    connection : str
-        Which database.
-    rows, columns, bytes : int
-        Of what came, as Arrow.
-    held : int
-        Rows that the SELECT gives there.
-    partial : bool
-        Whether the database keeps rows of it from this account.
-    """
+    """What left a database for one table."""
 
     connection: str
+    """Which database."""
     rows: int
     columns: int
     bytes: int
+    """Of what came, as Arrow."""
     held: int
+    """Rows that the SELECT gives there."""
     partial: bool
+    """Whether the database keeps rows of it from this account."""
 
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A table as its source holds it, opened and not yet read.
-
-    Attributes
-    ----------
-    table : ibis.expr.types.Table
-        Column `n` (int64, row of the source from 1) and one neutral column per asked one. Where
-        rows are alike to all that is asked, one of them stands for all: `n` is below 0, and `times`
-        says how many they are.
-    names : dict[str, str]
-        The source's name of each asked column to the neutral one.
-    cut_rows : pandas.DataFrame
-        Rows that could not be divided into cells: row_number, column, value, reason.
-    digest : str
-        SHA-256 of the file's bytes.
-    where : str
-        The file, for messages.
-    is_text : bool
-        Whether cells are text that was never typed (CSV, SQLite).
-    left : Left, optional
-        What left a database; none where it is a file.
-    version : TableVersion, optional
-        Of a table that is kept with versions, the one that was read.
-    behind : callable, optional
-        From some rows of `table` to those behind them, each with its own `n`.
-    midnights : mapping of str to (int, int, int), optional
-        What a database counted of columns of moments that it gave as the city's clock: how many are
-        no midnight of UTC, on how many days they lie, and how many on another one in the city.
-    """
+    """A table as its source holds it, opened and not yet read."""
 
     table: Table
+    """Column `n` (int64, row of the source from 1) and one neutral column per asked one. Where rows
+    are alike to all that is asked, one of them stands for all: `n` is below 0, and `times` says how
+    many they are."""
     names: dict[str, str]
+    """The source's name of each asked column to the neutral one."""
     cut_rows: pd.DataFrame
+    """Rows that could not be divided into cells: row_number, column, value, reason."""
     digest: str
+    """SHA-256 of the file's bytes."""
     where: str
+    """The file, for messages."""
     is_text: bool
+    """Whether cells are text that was never typed (CSV, SQLite)."""
     engine: Any
     left: Left | None = None
+    """What left a database; none where it is a file."""
     version: TableVersion | None = None
+    """Of a table that is kept with versions, the one that was read."""
     behind: Callable[[Table], Table] | None = None
+    """From some rows of `table` to those behind them, each with its own `n`."""
     midnights: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """What a database counted of columns of moments that it gave as the city's clock: how many are
+    no midnight of UTC, on how many days they lie, and how many on another one in the city."""
 
     @property
     def weighted(self) -> Table:

@@ -24,24 +24,16 @@ _MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, slots=True)
 class PlainFile:
-    """A CSV file that is safe to divide into cells.
-
-    Attributes
-    ----------
-    path : Path
-        The file itself when it was plain already, else a private copy.
-    header : tuple[str, ...]
-        Column names, outer blanks stripped.
-    records : int
-        Rows after the header, counted by line ends outside quotes.
-    digest : str
-        SHA-256 of the original bytes.
-    """
+    """A CSV file that is safe to divide into cells."""
 
     path: Path
+    """The file itself when it was plain already, else a private copy."""
     header: tuple[str, ...]
+    """Column names, outer blanks stripped."""
     records: int
+    """Rows after the header, counted by line ends outside quotes."""
     digest: str
+    """SHA-256 of the original bytes."""
 
 
 def write_plain_csv(path: Path, source: SourceSpec, private: Path) -> PlainFile:

@@ -30,46 +30,30 @@ _DAY: Final = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Rows that a question by days cannot tell apart: they are counted where they are read.
-
-    Attributes
-    ----------
-    occurred : str
-        Column of the moment of an event.
-    known : str or None
-        Column of the moment at which it could be seen, where there is one.
-    days : frozenset of str
-        Those of them that are read as days, whatever hour they have.
-    key : tuple of str
-        Columns that identify a row.
-    is_utc : bool
-        Whether moments without an offset are written in UTC.
-    tell_apart : callable, optional
-        What tells the rows of a file apart.
-    """
+    """Rows that a question by days cannot tell apart: they are counted where they are read."""
 
     occurred: str
+    """Column of the moment of an event."""
     known: str | None
+    """Column of the moment at which it could be seen, where there is one."""
     days: frozenset[str]
+    """Those of them that are read as days, whatever hour they have."""
     key: tuple[str, ...] = ()
+    """Columns that identify a row."""
     is_utc: bool = False
+    """Whether moments without an offset are written in UTC."""
     tell_apart: TellApart | None = None
+    """What tells the rows of a file apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What divides rows that came before from those that are new.
-
-    Attributes
-    ----------
-    known : str
-        Column of the moment at which a row could be seen.
-    until : date
-        Rows of days before it came before; those without a moment are new.
-    """
+    """What divides rows that came before from those that are new."""
 
     known: str
+    """Column of the moment at which a row could be seen."""
     until: date
+    """Rows of days before it came before; those without a moment are new."""
 
 
 class _SparkOptions(Config):  # type: ignore[misc]

@@ -28,27 +28,18 @@ _MINUTE: Final = 60.0
 
 @dataclass
 class Desk:
-    """A desk that is open.
-
-    Attributes
-    ----------
-    workspace : Path
-        Whose cards are reviewed.
-    address : str
-        Where browsers find it; every request must name it.
-    reviewers : dict of str to Reviewer
-        Who may sit at it, by key id.
-    links : Links
-        One-time links to sign in by.
-    sign_on : SignOn or None
-        The city's single sign-on; then there are no links.
-    """
+    """A desk that is open."""
 
     workspace: Path
+    """Whose cards are reviewed."""
     address: str
+    """Where browsers find it; every request must name it."""
     reviewers: dict[str, Reviewer]
+    """Who may sit at it, by key id."""
     links: Links
+    """One-time links to sign in by."""
     sign_on: SignOn | None = None
+    """The city's single sign-on; then there are no links."""
     sessions: Sessions = field(default_factory=Sessions)
     requests: Limit = field(default_factory=lambda: Limit(600, _MINUTE))
     failures: Limit = field(default_factory=lambda: Limit(20, _MINUTE))

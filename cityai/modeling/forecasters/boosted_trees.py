@@ -46,45 +46,33 @@ EQUAL: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class BoostedTrees:
-    """Gradient-boosted trees; their number is fixed beforehand, nothing is stopped by looking.
-
-    Attributes
-    ----------
-    name, label : str
-        Stable name, the end of its column's name; what it is, in a reader's words.
-    target : {"amount", "probability"}
-        What is learnt.
-    rounds, leaves, leaf_rows : int
-        Trees; leaves of each; least training rows in a leaf.
-    learning_rate, feature_share, row_share, ridge : float
-        Shrinkage of each tree; shares of features and rows that each sees; L2 penalty of leaves.
-    bins : int
-        Bins of each feature, among whose edges a split is sought; fewer are faster.
-    random_splits : bool
-        Whether one edge a feature is drawn at random and tried, not every one: extremely randomised
-        trees (Geurts et al. 2006, doi:10.1007/s10994-006-6226-1), whose errors are others.
-    tweedie_power : float
-        Variance power of the Tweedie loss of amounts, between 1 (Poisson) and 2 (gamma). Its
-        forecast is a mean: sums over a city are not biased as those of medians are.
-    most_rows, least_rows : int
-        As in `Learner`.
-    """
+    """Gradient-boosted trees; their number is fixed beforehand, nothing is stopped by looking."""
 
     name: str
     label: str
+    """Stable name, the end of its column's name; what it is, in a reader's words."""
     target: Literal["amount", "probability"] = "amount"
+    """What is learnt."""
     rounds: int = 120
     leaves: int = 31
     leaf_rows: int = 30
+    """Trees; leaves of each; least training rows in a leaf."""
     learning_rate: float = 0.08
     feature_share: float = 0.7
     row_share: float = 0.8
     ridge: float = 1.0
+    """Shrinkage of each tree; shares of features and rows that each sees; L2 penalty of leaves."""
     bins: int = 255
+    """Bins of each feature, among whose edges a split is sought; fewer are faster."""
     random_splits: bool = False
+    """Whether one edge a feature is drawn at random and tried, not every one: extremely randomised
+    trees (Geurts et al. 2006, doi:10.1007/s10994-006-6226-1), whose errors are others."""
     tweedie_power: float = 1.3
+    """Variance power of the Tweedie loss of amounts, between 1 (Poisson) and 2 (gamma). Its
+    forecast is a mean: sums over a city are not biased as those of medians are."""
     most_rows: int | None = MOST_ROWS
     least_rows: int = LEAST_ROWS
+    """As in `Learner`."""
 
     def fit(
         self,

@@ -40,61 +40,42 @@ FEWEST: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """A fitted logistic regression: all that a prediction takes.
-
-    Attributes
-    ----------
-    features : tuple of str
-        Features, in order.
-    numbers : tuple of str
-        The numeric ones.
-    low, high, centre, spread : tuple of float
-        For each number: what it is held inside, and its mean and standard deviation there (1 where
-        nothing varied).
-    gaps : tuple of str
-        Numbers whose gaps have a coefficient.
-    levels : dict of str to tuple of str
-        For each category, the values that have a coefficient.
-    coefficients : tuple of float
-        Of the standardised numbers, of the gaps, then of the levels by name, in log-odds.
-    intercept : float
-        In log-odds.
-    rows : int
-        Training rows.
-    """
+    """A fitted logistic regression: all that a prediction takes."""
 
     features: tuple[str, ...]
+    """Features, in order."""
     numbers: tuple[str, ...]
+    """The numeric ones."""
     low: tuple[float, ...]
     high: tuple[float, ...]
     centre: tuple[float, ...]
     spread: tuple[float, ...]
+    """For each number: what it is held inside, and its mean and standard deviation there (1 where
+    nothing varied)."""
     gaps: tuple[str, ...]
+    """Numbers whose gaps have a coefficient."""
     levels: dict[str, tuple[str, ...]]
+    """For each category, the values that have a coefficient."""
     coefficients: tuple[float, ...]
+    """Of the standardised numbers, of the gaps, then of the levels by name, in log-odds."""
     intercept: float
+    """In log-odds."""
     rows: int
+    """Training rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class RidgeLogistic:
-    """Logistic regression on standardised features, with a ridge penalty.
-
-    Attributes
-    ----------
-    name, label : str
-        Stable name, the end of its column's name; what it is, in a reader's words.
-    inverse_penalty : float
-        Inverse strength of the ridge penalty (scikit-learn's C).
-    most_rows, least_rows : int
-        As in `Learner`.
-    """
+    """Logistic regression on standardised features, with a ridge penalty."""
 
     name: str
     label: str
+    """Stable name, the end of its column's name; what it is, in a reader's words."""
     inverse_penalty: float = 0.01
+    """Inverse strength of the ridge penalty (scikit-learn's C)."""
     most_rows: int | None = None
     least_rows: int = 0
+    """As in `Learner`."""
 
     def fit(
         self,

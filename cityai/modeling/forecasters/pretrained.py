@@ -41,21 +41,15 @@ class PretrainedForecaster:
 
     The forecast is the mean of the model's quantiles, which lies near its mean: sums over a city
     are less biased than those of medians.
-
-    Attributes
-    ----------
-    folder : Path
-        Where its weights lie.
-    settings : dict of str to str
-        Name, licence and SHA-256 of the weights, as they are logged and kept with the model.
-    name, label : str
-        As in `SeriesModel`.
     """
 
     folder: Path
+    """Where its weights lie."""
     settings: dict[str, str]
+    """Name, licence and SHA-256 of the weights, as they are logged and kept with the model."""
     name: str = PRETRAINED
     label: str = "pretrained model"
+    """As in `SeriesModel`."""
 
     def forecast(self, asked: SeriesHistory, /) -> FloatArray:
         """Continue each history; shape (H, E), NaN where fewer than `LEAST_PERIODS` are known.

@@ -33,33 +33,22 @@ LEAST_ROWS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class SavedModel:
-    """A fitted learner as text: what is logged, reloaded, and explained.
-
-    Attributes
-    ----------
-    candidate : str
-        Name of the candidate that it is.
-    format : str
-        Which loader of `FORMATS` reads `content`.
-    content : str
-        The model in the library's own format; bytes as base64.
-    features : tuple of str
-        Features, in order.
-    categories : dict of str to tuple of str
-        Known values of the categorical ones, in the order of their codes.
-    rows : int
-        Training rows.
-    settings : dict of str to str
-        Its parameters, as they are logged.
-    """
+    """A fitted learner as text: what is logged, reloaded, and explained."""
 
     candidate: str
+    """Name of the candidate that it is."""
     format: str
+    """Which loader of `FORMATS` reads `content`."""
     content: str
+    """The model in the library's own format; bytes as base64."""
     features: tuple[str, ...]
+    """Features, in order."""
     categories: dict[str, tuple[str, ...]]
+    """Known values of the categorical ones, in the order of their codes."""
     rows: int
+    """Training rows."""
     settings: dict[str, str] = field(default_factory=dict)
+    """Its parameters, as they are logged."""
 
 
 def list_features(models: Iterable[SavedModel]) -> tuple[str, ...]:
@@ -69,31 +58,22 @@ def list_features(models: Iterable[SavedModel]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """Shapley values of one model for some rows.
-
-    Attributes
-    ----------
-    values : pandas.DataFrame
-        Shape (n, F), float64, one column a feature, in the scale of the raw score; index as given.
-    base : numpy.ndarray
-        Shape (n,), the raw score without any feature. ``base + values.sum(axis=1)`` is `raw`.
-    raw : numpy.ndarray
-        Shape (n,), the raw score of the prediction.
-    link : {"log", "identity", "logit"}
-        ``log``: the forecast is ``level * exp(raw)``; ``identity``: ``level * raw``; ``logit``: raw
-        scores are log-odds.
-    level : numpy.ndarray
-        Shape (n,), what amounts are relative to: the rows' levels, or 1.
-    way : str
-        ``exact``, or which explainer of shap's was used.
-    """
+    """Shapley values of one model for some rows."""
 
     values: pd.DataFrame
+    """Shape (n, F), float64, one column a feature, in the scale of the raw score; index as given.
+    """
     base: FloatArray
+    """Shape (n,), the raw score without any feature. ``base + values.sum(axis=1)`` is `raw`."""
     raw: FloatArray
+    """Shape (n,), the raw score of the prediction."""
     link: Link
+    """``log``: the forecast is ``level * exp(raw)``; ``identity``: ``level * raw``; ``logit``: raw
+    scores are log-odds."""
     level: FloatArray
+    """Shape (n,), what amounts are relative to: the rows' levels, or 1."""
     way: str = "exact"
+    """``exact``, or which explainer of shap's was used."""
 
     def to_unit(self) -> pd.DataFrame:
         """Share each prediction's distance from its base out among the features.

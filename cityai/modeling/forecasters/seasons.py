@@ -25,21 +25,14 @@ WEEKS: Final = (-14, -7, 7, 14)
 
 @dataclass(frozen=True, slots=True)
 class Seasons:
-    """The season of each series.
-
-    Attributes
-    ----------
-    length : int
-        Periods in a season, m.
-    factors : numpy.ndarray
-        Shape (m, E): what period ``t`` is multiplied by is row ``t % m``; 1 where there is none.
-    terms : numpy.ndarray
-        Shape (m, E): what is added, in the target's unit; 0 where there is none.
-    """
+    """The season of each series."""
 
     length: int
+    """Periods in a season, m."""
     factors: FloatArray
+    """Shape (m, E): what period ``t`` is multiplied by is row ``t % m``; 1 where there is none."""
     terms: FloatArray
+    """Shape (m, E): what is added, in the target's unit; 0 where there is none."""
 
     def remove(self, values: FloatArray) -> FloatArray:
         """Return values of periods ``0 .. T - 1``, shape (T, E), freed of their season."""

@@ -17,36 +17,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SeriesHistory:
-    """What a forecaster of series is given at one origin.
-
-    Attributes
-    ----------
-    history : numpy.ndarray
-        Shape (T, E), float64, in the target's unit: the mature totals of periods ``0 .. T - 1`` as
-        they were seen at the origin. NaN before an entity's first period and where nothing was
-        measured.
-    skip : int
-        Periods between the end of `history` and the first target period (reporting delay + lead).
-    steps : int
-        Target periods to forecast, H.
-    season : int
-        Periods in a season (7 days, 52 weeks, 12 months).
-    year : int
-        Periods in a year, whole seasons (364 days, 52 weeks, 12 months).
-    holidays : numpy.ndarray, optional
-        Of days: shape (T + reach,) int64, which public holiday each day of history is, and each
-        after it until the last target; 0 where it is none.
-    weekdays : numpy.ndarray, optional
-        Of months: shape (T + reach, 7) float64, how many of each weekday (`share_weekdays`).
-    """
+    """What a forecaster of series is given at one origin."""
 
     history: Floats
+    """Shape (T, E), float64, in the target's unit: the mature totals of periods ``0 .. T - 1`` as
+    they were seen at the origin. NaN before an entity's first period and where nothing was
+    measured."""
     skip: int
+    """Periods between the end of `history` and the first target period (reporting delay + lead)."""
     steps: int
+    """Target periods to forecast, H."""
     season: int
+    """Periods in a season (7 days, 52 weeks, 12 months)."""
     year: int
+    """Periods in a year, whole seasons (364 days, 52 weeks, 12 months)."""
     holidays: npt.NDArray[np.int64] | None = None
+    """Of days: shape (T + reach,) int64, which public holiday each day of history is, and each
+    after it until the last target; 0 where it is none."""
     weekdays: Floats | None = None
+    """Of months: shape (T + reach, 7) float64, how many of each weekday (`share_weekdays`)."""
 
     @property
     def length(self) -> int:
@@ -66,25 +55,17 @@ class SeriesHistory:
 
 @dataclass(frozen=True, slots=True)
 class SeriesModel:
-    """A forecaster that sees each entity's own history.
-
-    Attributes
-    ----------
-    name, label : str
-        Stable name, the end of its column's name; what it is, in a reader's words.
-    forecast : callable
-        From `SeriesHistory` to forecasts of shape (H, E), in the target's unit.
-    settings : mapping of str to str
-        Its parameters, as they are logged.
-    lag : int
-        How many periods back it repeats a value; 0 for one that does something else.
-    """
+    """A forecaster that sees each entity's own history."""
 
     name: str
     label: str
+    """Stable name, the end of its column's name; what it is, in a reader's words."""
     forecast: Callable[[SeriesHistory], Floats]
+    """From `SeriesHistory` to forecasts of shape (H, E), in the target's unit."""
     settings: Mapping[str, str] = field(default_factory=dict)
+    """Its parameters, as they are logged."""
     lag: int = 0
+    """How many periods back it repeats a value; 0 for one that does something else."""
 
 
 def cut_history(

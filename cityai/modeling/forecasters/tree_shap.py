@@ -69,33 +69,23 @@ def compute_tree_shap(text: str, matrix: FloatArray) -> FloatArray | None:
 
 @dataclass(frozen=True, slots=True)
 class _Forest:
-    """All trees, their nodes numbered through; a leaf's number is its own plus that of the nodes.
-
-    Attributes
-    ----------
-    feature, threshold, kind : numpy.ndarray
-        Of each node: its split.
-    left, right : numpy.ndarray
-        Of each node: its children.
-    count : numpy.ndarray
-        Of each node, then of each leaf: its training rows.
-    value : numpy.ndarray
-        Of each leaf.
-    roots : numpy.ndarray
-        The first node of each tree.
-    base : float
-        The mean score of the training rows.
-    """
+    """All trees, their nodes numbered through; leaves are counted on from the nodes."""
 
     feature: Integers
     threshold: FloatArray
     kind: Integers
+    """Of each node: its split."""
     left: Integers
     right: Integers
+    """Of each node: its children."""
     count: FloatArray
+    """Of each node, then of each leaf: its training rows."""
     value: FloatArray
+    """Of each leaf."""
     roots: Integers
+    """The first node of each tree."""
     base: float
+    """The mean score of the training rows."""
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -142,26 +132,18 @@ class _Forest:
 
 @dataclass(frozen=True, slots=True)
 class _Paths:
-    """Ways from the roots to some nodes, k of them.
-
-    Attributes
-    ----------
-    node : numpy.ndarray
-        Shape (k,), where each leads.
-    code : numpy.ndarray
-        Shape (k, n), a bit for each feature asked, set where a row leaves the path.
-    feature, share : numpy.ndarray
-        Shape (k, d): features in the order in which they are asked, and the shares z of training
-        rows that keep to the path.
-    asked : numpy.ndarray
-        Shape (k,), how many features are asked.
-    """
+    """Ways from the roots to some nodes, k of them."""
 
     node: Integers
+    """Shape (k,), where each leads."""
     code: Codes
+    """Shape (k, n), a bit for each feature asked, set where a row leaves the path."""
     feature: Integers
     share: FloatArray
+    """Shape (k, d): features in the order in which they are asked, and the shares z of training
+    rows that keep to the path."""
     asked: Integers
+    """Shape (k,), how many features are asked."""
 
     def choose(self, which: npt.NDArray[np.bool_]) -> _Paths:
         """Choose some of them."""

@@ -42,53 +42,35 @@ WORTH: Final = 5.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListedQuestion:
-    """What a baseline of cases is given at a fold.
-
-    Attributes
-    ----------
-    cases : Events
-        All cases.
-    tested : numpy.ndarray
-        Positions of those that the fold predicts.
-    base_rate : float
-        Share of yes among the outcomes known at the fold.
-    known : numpy.ndarray
-        Outcomes of all cases as they were known at the fold, NaN where they were not.
-    seed : int
-        The fold's own.
-    learnt : mapping of str to numpy.ndarray
-        What learners predict for the tested ones, by name.
-    """
+    """What a baseline of cases is given at a fold."""
 
     cases: Events
+    """All cases."""
     tested: IntArray
+    """Positions of those that the fold predicts."""
     base_rate: float
+    """Share of yes among the outcomes known at the fold."""
     known: FloatArray
+    """Outcomes of all cases as they were known at the fold, NaN where they were not."""
     seed: int
+    """The fold's own."""
     learnt: Mapping[str, FloatArray]
+    """What learners predict for the tested ones, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedBaseline:
-    """One way to rank cases without the forecast.
-
-    Attributes
-    ----------
-    name, label : str
-        Stable name, the end of its column's name; what it is, in a reader's words.
-    score : callable
-        From `ListedQuestion` to scores of the tested cases; the highest comes first.
-    learner : Learner or None
-        What it is made of, where it learns.
-    has : callable
-        ``(cases, spec)``: whether a project has it.
-    """
+    """One way to rank cases without the forecast."""
 
     name: str
     label: str
+    """Stable name, the end of its column's name; what it is, in a reader's words."""
     score: Callable[[ListedQuestion], FloatArray]
+    """From `ListedQuestion` to scores of the tested cases; the highest comes first."""
     learner: Learner | None = None
+    """What it is made of, where it learns."""
     has: Callable[[Events, RiskSpec], bool] = lambda cases, spec: True
+    """``(cases, spec)``: whether a project has it."""
 
 
 def draw_order(count: int, seed: int) -> FloatArray:

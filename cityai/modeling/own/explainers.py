@@ -32,25 +32,17 @@ CLOSE: Final = 1e-5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """Shapley values of some rows.
-
-    Attributes
-    ----------
-    way : str
-        Which explainer: ``trees``, ``linear`` or ``permutation``.
-    values : numpy.ndarray
-        Shape (n, F), in the scale of the raw score.
-    base, raw : numpy.ndarray
-        Shape (n,).
-    link : str
-        ``identity``, ``log`` or ``logit``.
-    """
+    """Shapley values of some rows."""
 
     way: str
+    """Which explainer: ``trees``, ``linear`` or ``permutation``."""
     values: Floats
+    """Shape (n, F), in the scale of the raw score."""
     base: Floats
     raw: Floats
+    """Shape (n,)."""
     link: str
+    """``identity``, ``log`` or ``logit``."""
 
 
 def explain_rows(

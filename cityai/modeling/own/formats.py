@@ -65,18 +65,12 @@ _NEXT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model that was read back.
-
-    Attributes
-    ----------
-    kind : str
-        A name of `FORMATS`.
-    estimator : Any
-        The estimator; LightGBM's booster where `kind` is its text.
-    """
+    """A model that was read back."""
 
     kind: str
+    """A name of `FORMATS`."""
     estimator: Any
+    """The estimator; LightGBM's booster where `kind` is its text."""
 
     def predict(self, table: pd.DataFrame, probability: bool) -> np.ndarray:
         """Return amounts, or the chance of a yes; the shape is the estimator's."""

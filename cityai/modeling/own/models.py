@@ -41,27 +41,19 @@ BLANK: Final = "blank"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnLearner:
-    """An estimator of scikit-learn's protocol, from a function of `models.py`.
-
-    Attributes
-    ----------
-    name, label, where : str
-        Name of the function; the first line of its docstring; file and line.
-    processes : Processes
-        What runs it.
-    probability : bool
-        Whether it learns a yes or no.
-    most_rows, least_rows : int
-        As in `Learner`.
-    """
+    """An estimator of scikit-learn's protocol, from a function of `models.py`."""
 
     name: str
     label: str
     where: str
+    """Name of the function; the first line of its docstring; file and line."""
     processes: Processes
+    """What runs it."""
     probability: bool
+    """Whether it learns a yes or no."""
     most_rows: int | None = MOST_ROWS
     least_rows: int = LEAST_ROWS
+    """As in `Learner`."""
 
     def fit(
         self,
@@ -115,26 +107,18 @@ class OwnLearner:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnSeries:
-    """A forecaster of series, from a function of `models.py`.
-
-    Attributes
-    ----------
-    name, label, where : str
-        As in `OwnLearner`.
-    processes : Processes
-        What runs it.
-    seed : int
-        Seed of whatever it draws.
-    settings : dict of str to str
-        Its parameters, as they are logged.
-    """
+    """A forecaster of series, from a function of `models.py`."""
 
     name: str
     label: str
     where: str
+    """As in `OwnLearner`."""
     processes: Processes
+    """What runs it."""
     seed: int
+    """Seed of whatever it draws."""
     settings: dict[str, str]
+    """Its parameters, as they are logged."""
 
     def forecast(self, asked: SeriesHistory, /) -> FloatArray:
         """Ask the closed process, which is sent the history; shape (H, E).

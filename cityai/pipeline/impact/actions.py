@@ -50,18 +50,12 @@ HEAD: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """How far the assignments were followed.
-
-    Attributes
-    ----------
-    told : pandas.DataFrame
-        ``case_id`` or ``unit``, ``done``, ``done_on``, ``role``, ``why_not``.
-    rates : pandas.DataFrame
-        ``dimension`` (empty for all), ``group``, ``arm``, ``n`` (-1 where hidden), ``followed``.
-    """
+    """How far the assignments were followed."""
 
     told: pd.DataFrame
+    """``case_id`` or ``unit``, ``done``, ``done_on``, ``role``, ``why_not``."""
     rates: pd.DataFrame
+    """``dimension`` (empty for all), ``group``, ``arm``, ``n`` (-1 where hidden), ``followed``."""
 
 
 def record_actions(announced: Announced, file: Path) -> Followed:

@@ -36,19 +36,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked otherwise than the plan says; nothing for the planned analysis.
-
-    Attributes
-    ----------
-    outcome : str
-        Another column of the outcome's table.
-    since, until : date or None
-        Lists from one day on, and before another.
-    """
+    """What is asked otherwise than the plan says; nothing for the planned analysis."""
 
     outcome: str = ""
+    """Another column of the outcome's table."""
     since: date | None = None
     until: date | None = None
+    """Lists from one day on, and before another."""
 
     @property
     def planned(self) -> bool:

@@ -30,28 +30,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Designed:
-    """What each design could tell.
-
-    Attributes
-    ----------
-    spec : EvaluationSpec
-        What shall be found out.
-    options : tuple of Option
-        A design each.
-    lists, cases : int
-        Past lists and cases with an outcome that it was tried on; or periods, and places.
-    own : bool
-        Whether the outcome is the evaluation's; else that of the project's question stands for it.
-    share : bool
-        Whether the outcome is yes or no.
-    """
+    """What each design could tell."""
 
     spec: EvaluationSpec
+    """What shall be found out."""
     options: tuple[Option, ...]
+    """A design each."""
     lists: int
     cases: int
+    """Past lists and cases with an outcome that it was tried on; or periods, and places."""
     own: bool
+    """Whether the outcome is the evaluation's; else that of the project's question stands for it.
+    """
     share: bool
+    """Whether the outcome is yes or no."""
 
 
 def design_evaluation(

@@ -28,18 +28,12 @@ from cityai.pipeline.impact.measured import Measured
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How a design is analysed.
-
-    Attributes
-    ----------
-    compare : callable
-        Of all assignments those that are compared; those of a discontinuity have `APART`.
-    measure : callable
-        The effect, from them with their outcomes, and the smallest group shown.
-    """
+    """How a design is analysed."""
 
     compare: Callable[[pd.DataFrame], pd.DataFrame]
+    """Of all assignments those that are compared; those of a discontinuity have `APART`."""
     measure: Callable[[pd.DataFrame, EvaluationSpec, int], Measured]
+    """The effect, from them with their outcomes, and the smallest group shown."""
 
 
 STEPS: Final[dict[Design, Steps]] = {

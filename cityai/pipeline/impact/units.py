@@ -27,23 +27,16 @@ LEAST_SETS: Final = LEAST_SEPARATE + 1
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Who takes part, as it is sealed.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Cases of the period that are known already, or places; sorted.
-    model, run : str
-        The model that ranks lists, and the run that made it; empty for places.
-    begin : callable
-        From the seed of the plan to the day on which it begins in each place; empty where it never
-        does. Of lists nothing, since theirs are drawn week by week.
-    """
+    """Who takes part, as it is sealed."""
 
     names: tuple[str, ...]
+    """Cases of the period that are known already, or places; sorted."""
     model: str
     run: str
+    """The model that ranks lists, and the run that made it; empty for places."""
     begin: Callable[[str], dict[str, str]]
+    """From the seed of the plan to the day on which it begins in each place; empty where it never
+    does. Of lists nothing, since theirs are drawn week by week."""
 
 
 def list_units(project: Project[BaseProjectSpec], spec: EvaluationSpec, events: Events) -> Units:

@@ -33,34 +33,23 @@ NONE: Final = pd.DataFrame(columns=["dimension", *PROBE_COLUMNS])
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How units take part, whatever the design.
-
-    Attributes
-    ----------
-    key : str
-        Column by which a table of actions names whom a row is about.
-    hold : callable
-        Who was assigned to what, each drawn again from the seal: a row for each case, or for each
-        place and period.
-    done : callable
-        Of those rows and what was told of actions, how far it was done, (rows,) from 0 to 1.
-    sort : callable
-        Those rows into groups: a column a dimension.
-    measure : callable
-        Those rows with what was measured, and with those of before where they are compared.
-    weeks : callable
-        The weeks that rows stand for.
-    audit : callable
-        What a random probe found.
-    """
+    """How units take part, whatever the design."""
 
     key: str
+    """Column by which a table of actions names whom a row is about."""
     hold: Callable[[Announced], pd.DataFrame]
+    """Who was assigned to what, each drawn again from the seal: a row for each case, or for each
+    place and period."""
     done: Callable[[Announced, pd.DataFrame, pd.DataFrame], np.ndarray]
+    """Of those rows and what was told of actions, how far it was done, (rows,) from 0 to 1."""
     sort: Callable[[Announced, Events, pd.DataFrame], pd.DataFrame]
+    """Those rows into groups: a column a dimension."""
     measure: Callable[[Announced, Events, pd.DataFrame, str], pd.DataFrame]
+    """Those rows with what was measured, and with those of before where they are compared."""
     weeks: Callable[[Announced, pd.DataFrame], int]
+    """The weeks that rows stand for."""
     audit: Callable[[Announced, Events, pd.DataFrame], pd.DataFrame]
+    """What a random probe found."""
 
     def lay(
         self,
