@@ -50,13 +50,7 @@ class Part:
 
 
 def examine_machine(workspace: Path) -> tuple[Part, ...]:
-    """Look at everything that a run needs, without loading any of it.
-
-    Parameters
-    ----------
-    workspace : Path
-        Folder with ``configs`` and ``projects``.
-    """
+    """Look at everything that a run needs, without loading any of it."""
     state = find_state(workspace)
     return (
         _examine_python(),

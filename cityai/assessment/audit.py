@@ -117,15 +117,6 @@ def audit_predictions(predictions: Predictions, groups: Groups, spec: AuditableS
     Where cases were assigned one by one, it also tells who was looked at; where rows were, who is
     in them; where cases are ranked in lists, whose probabilities hold.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Test folds.
-    groups : Groups
-        From `assign_groups`.
-    spec : AuditableSpec
-        Its `limits`, `policy` and `audit.infers`.
-
     Raises
     ------
     SpecError

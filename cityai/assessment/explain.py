@@ -98,17 +98,6 @@ def explain_models(
 ) -> Explanation:
     """Explain the models of a backtest on their test rows, by Shapley values.
 
-    Parameters
-    ----------
-    backtest : Backtest
-        Its `folds`, `models` (one a fold) and `predictions`.
-    rows : Rows
-        The rows that were predicted, with their features (others are not looked at).
-    groups : Groups
-        Groups to explain for.
-    spec : BaseProjectSpec
-        Its seed and policy.
-
     Notes
     -----
     TreeSHAP: Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9. Near-duplicate features share

@@ -36,17 +36,7 @@ class Foresight:
 
 
 def foresee_audit(predictions: Predictions, groups: Groups, spec: AuditableSpec) -> Foresight:
-    """Audit a rehearsal's predictions for the widths of its intervals; its gaps are not told.
-
-    Parameters
-    ----------
-    predictions : Predictions
-        Of the same rows that will be tested.
-    groups : Groups
-        From `assign_groups`.
-    spec : AuditableSpec
-        Its `limits`, `policy` and `audit.infers`.
-    """
+    """Audit a rehearsal's predictions for the widths of its intervals; its gaps are not told."""
     scored = score_predictions(predictions, spec, groups)
     fitted = fit_limits(spec, scored.metrics)
     single = fitted.audit.model_copy(update={"intersections": False})

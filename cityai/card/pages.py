@@ -36,15 +36,7 @@ class Pages:
 
 
 def make_pages(record: CardRecord, outlines: Outlines | None = None) -> Pages:
-    """Make the files of a record as its own file holds it: the same record gives the same bytes.
-
-    Parameters
-    ----------
-    record : CardRecord
-        The facts.
-    outlines : mapping of area to rings, optional
-        From `cityai.card.figures.read_outlines`; without them there is no map.
-    """
+    """Make the files of a record as its own file holds it: the same record gives the same bytes."""
     written = write_lines(record)
     read = read_back(record)
     figures = draw_figures(read, outlines)

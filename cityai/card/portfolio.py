@@ -122,19 +122,7 @@ class Portfolio(Part):
 def build_entry(
     folder: str, record: CardRecord, today: date, release: ReleasePart | None = None
 ) -> Entry:
-    """Build a system's entry from its card.
-
-    Parameters
-    ----------
-    folder : str
-        Name of the card's folder.
-    record : CardRecord
-        Its card.
-    today : date
-        The day that reviews are held against.
-    release : ReleasePart, optional
-        What people decided.
-    """
+    """Build a system's entry from its card."""
     system, due = record.system, record.record.review_due
     groups = tally_groups(record.fairness.results)
     checks = tally_statuses(f.status for f in record.findings)
@@ -220,15 +208,7 @@ def _describe_worst(record: CardRecord) -> WorstGap | None:
 
 
 def build_portfolio(entries: Iterable[Entry], today: date) -> Portfolio:
-    """Put entries in order: reviews that are overdue first, then by name.
-
-    Parameters
-    ----------
-    entries : iterable of Entry
-        From `build_entry`.
-    today : date
-        The day that the list is made.
-    """
+    """Put entries in order: reviews that are overdue first, then by name."""
     ordered = sorted(entries, key=lambda e: (not e.overdue, e.name.casefold(), e.id))
     cities = {e.city for e in ordered if e.city}
     return Portfolio(

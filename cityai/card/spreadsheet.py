@@ -17,15 +17,7 @@ ACTIVE: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "|", "＝", "＋", 
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table as CSV with its header.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        The header.
-    rows : iterable of sequence of str
-        The cells.
-    """
+    """Return a table as CSV with its header."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
     writer.writerow(columns)

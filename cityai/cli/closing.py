@@ -65,15 +65,6 @@ SHORT: Final = {
 def close_run(result: Result, here: Path, width: int) -> list[Text]:
     """Return the closing words of a run.
 
-    Parameters
-    ----------
-    result : Result
-        What the run left.
-    here : Path
-        Folder that paths are shown from.
-    width : int
-        Columns of the terminal.
-
     Returns
     -------
     list of rich.text.Text

@@ -82,15 +82,7 @@ def end_process(code: int) -> NoReturn:
 
 
 def run_command(arguments: Sequence[str], *, debug: bool = False) -> int:
-    """Run a command and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        The command line without the program's name.
-    debug : bool
-        Let errors through, with their traceback.
-    """
+    """Run a command and return its exit code; `debug` lets errors through, with their traceback."""
     try:
         check_system()
         from cityai.scratch import clear_scratch

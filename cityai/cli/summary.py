@@ -134,17 +134,7 @@ def show_path(path: Path, here: Path) -> str:
 
 
 def write_unchanged(done: Unchanged, here: Path, width: int) -> str:
-    """Return the verdict that stands, where its card is, and how another run is made.
-
-    Parameters
-    ----------
-    done : Unchanged
-        What the last run left.
-    here : Path
-        Folder that paths are shown from.
-    width : int
-        Columns of the terminal.
-    """
+    """Return the verdict that stands, where its card is, and how another run is made."""
     verdict, own = done.card.verdict, done.card.record
     assert verdict is not None  # noqa: S101 - every card that is drafted has one
     said = [
@@ -213,17 +203,7 @@ def _tell_first(heads: tuple[str, ...], tells: tuple[tuple[str, ...], ...]) -> l
 
 
 def write_options(tried: Tried, here: Path, width: int) -> str:
-    """Return every option with what it closes and costs, and what a person does next.
-
-    Parameters
-    ----------
-    tried : Tried
-        What was found.
-    here : Path
-        Folder that paths are shown from.
-    width : int
-        Columns of the terminal.
-    """
+    """Return every option with what it closes and costs, and what a person does next."""
     found = tried.mitigation
     lines = ["", f"{tried.project.spec.title}: {found.label}", ""]
     for name in dict.fromkeys(found.options["option"]):

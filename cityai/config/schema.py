@@ -23,14 +23,7 @@ RESOLVED = ("city", "policy", "words")
 
 
 def build_schema(name: SchemaName) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of one kind of file.
-
-    Parameters
-    ----------
-    name : {"project", "evaluation", "audit", "card", "city", "policy", "keys"}
-        ``project.yaml``, an evaluation, ``audit.yaml``, ``card.yaml``, a city's file, a
-        policy's or the keys'.
-    """
+    """Return the JSON Schema (2020-12) of one kind of file."""
     models: dict[SchemaName, type[SpecRecord]] = {
         "audit": _join_models("Audit", AuditFileSpec, AuditHead),
         "card": WordsSpec,

@@ -41,13 +41,6 @@ def find_file(words: Path, language: str) -> Path:
 def read_translations(words: Path, own: str) -> dict[str, dict[str, str]]:
     """Read every text that people translated, by language: the text as written, and its words.
 
-    Parameters
-    ----------
-    words : Path
-        The ``card.yaml``.
-    own : str
-        The language that it is written in.
-
     Raises
     ------
     SpecError

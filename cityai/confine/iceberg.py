@@ -45,13 +45,6 @@ def read_iceberg(path: str, home: str) -> list[object]:
     Where the table was written is not where it is read: a name in its metadata is one below the
     table's own folder, or is refused. Nothing is opened but files of that folder.
 
-    Parameters
-    ----------
-    path : str
-        The file of its metadata.
-    home : str
-        Its folder.
-
     Returns
     -------
     list

@@ -21,17 +21,7 @@ from cityai.data.written_dates import EPOCHS
 
 
 def tell_rows(grouping: Grouping, contract: Contract, used: frozenset[str]) -> Grouping:
-    """Add to a grouping how the rows of a file are told apart.
-
-    Parameters
-    ----------
-    grouping : Grouping
-        Moments and key.
-    contract : Contract
-        What the cells must hold.
-    used : frozenset of str
-        Columns that are used for something else than the key.
-    """
+    """Add to a grouping how the rows of a file are told apart."""
 
     def tell_apart(rows: Table, names: Mapping[str, str]) -> Apart:
         return _tell(rows, names, grouping, contract, used)

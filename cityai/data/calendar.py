@@ -117,13 +117,6 @@ def code_holidays(
 ) -> npt.NDArray[np.int64]:
     """Tell the public holidays of days apart: the same number in each year, 0 where there is none.
 
-    Parameters
-    ----------
-    periods : Periods
-        The time axis, of days.
-    n_periods, country, subdivision
-        As in `build_calendar`.
-
     Returns
     -------
     numpy.ndarray

@@ -142,11 +142,6 @@ def _check_column(name: str, column: ColumnSpec) -> None:
 def build_schema(columns: Mapping[str, ColumnSpec]) -> pa.DataFrameSchema:
     """Build pandera's schema of a converted table from the declared columns.
 
-    Parameters
-    ----------
-    columns : mapping of str to ColumnSpec
-        Declared columns.
-
     Returns
     -------
     pandera.DataFrameSchema
@@ -190,15 +185,6 @@ def judge_values(converted: Table, contract: Contract, where: str) -> None:
 
     The checks look at one cell at a time, so the distinct values stand for all rows: at most
     100,000 of each column, and always its smallest and largest.
-
-    Parameters
-    ----------
-    converted : ibis.expr.types.Table
-        What `convert_cells` made, rows in scope.
-    contract : Contract
-        The contract.
-    where : str
-        The file, for messages.
 
     Raises
     ------

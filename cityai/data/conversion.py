@@ -78,13 +78,6 @@ NUMBER: Final = {
 def convert_cells(opened: SourceTable, contract: Contract) -> Table:
     """Convert every cell to its declared type, or say why it cannot be.
 
-    Parameters
-    ----------
-    opened : SourceTable
-        The table.
-    contract : Contract
-        What its columns must hold.
-
     Returns
     -------
     ibis.expr.types.Table

@@ -61,15 +61,6 @@ _TYPES: Final[dict[str, ColumnType]] = {
 def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = None) -> Events:
     """Read predictions that somebody else made by the audit file's columns.
 
-    Parameters
-    ----------
-    path : Path
-        CSV or Parquet file, or a database.
-    spec : AuditFileSpec
-        Which column holds what.
-    areas : pandas.DataFrame, optional
-        The area table.
-
     Returns
     -------
     Events

@@ -48,17 +48,7 @@ MOST: Final = 0.01
 def find_several(
     facts: pd.DataFrame, spec: BaseProjectSpec, said: tuple[str, str]
 ) -> Iterator[Finding]:
-    """Say for each attribute, and the area, how often it has several values at one time.
-
-    Parameters
-    ----------
-    facts : pandas.DataFrame
-        As `collect_facts` gives them.
-    spec : BaseProjectSpec
-        The project.
-    said : tuple of str
-        `ON_DAYS` or `IN_CASES`.
-    """
+    """Say for each attribute, and the area, how often it has several values at one time."""
     counted = facts[facts["fact"] == ONE_VALUE]
     title = say("One value of an attribute at a time")
     several = counted[counted["good"] < counted["total"]]

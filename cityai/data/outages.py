@@ -36,15 +36,6 @@ def mark_outages(
     A cell without a value says that the amount is not known. Entities are concerned from their
     first row on; the area is the one that was known when the period was over.
 
-    Parameters
-    ----------
-    cells, attributes : DataFrame
-        As in `Events`.
-    periods : Periods
-        The time axis.
-    outages : sequence of OutageSpec
-        As declared.
-
     Returns
     -------
     pandas.DataFrame
@@ -159,11 +150,6 @@ def find_silences(reports: pd.DataFrame) -> tuple[Silence, ...]:
     report begins the n periods, so any of k spacings may be the longest: the chance is at most
     k C(n - 1 - L, k - 1) / C(n - 1, k - 1). Periods in which no area has a row belong to the whole
     city, and are left out.
-
-    Parameters
-    ----------
-    reports : pandas.DataFrame
-        What `mark_reports` made.
 
     Returns
     -------

@@ -67,11 +67,6 @@ class Panel:
     def known_at(self, origin: int) -> Floats:
         """Return the past as it was visible just before an origin.
 
-        Parameters
-        ----------
-        origin : int
-            From 0 to P.
-
         Returns
         -------
         numpy.ndarray
@@ -90,18 +85,6 @@ class Panel:
 
 def build_panel(snapshot: Events, spec: ProjectSpec) -> Panel:
     """Build the dense panel of the cohort.
-
-    Parameters
-    ----------
-    snapshot : Events
-        What the city knew.
-    spec : ProjectSpec
-        The project.
-
-    Returns
-    -------
-    Panel
-        P periods, E entities.
 
     Raises
     ------

@@ -98,15 +98,6 @@ class TableQuality(Generic[SpecT]):
 def report_quality(events: Events, spec: SpecT, of_table: TableQuality[SpecT]) -> QualityReport:
     """Report on the quality of the data against the policy's limits.
 
-    Parameters
-    ----------
-    events : Events
-        What was read.
-    spec : BaseProjectSpec
-        The project, with its policy.
-    of_table : TableQuality
-        What its main table can tell.
-
     Returns
     -------
     QualityReport

@@ -28,15 +28,6 @@ JOINT: Final = " / "
 def judge_rows(converted: Table, contract: Contract, spec: BaseProjectSpec) -> Table:
     """Give every row its entity, area, moments, amount and status.
 
-    Parameters
-    ----------
-    converted : ibis.expr.types.Table
-        What `convert_cells` made.
-    contract : Contract
-        The contract that it was converted by.
-    spec : BaseProjectSpec
-        The project.
-
     Returns
     -------
     ibis.expr.types.Table

@@ -57,17 +57,6 @@ def read_covariate(
 ) -> SideTable:
     """Read a covariate, combined to the question's periods, or to days where there are none.
 
-    Parameters
-    ----------
-    project : Project
-        The project.
-    name : str
-        The covariate.
-    spec : CovariateSpec
-        How it is declared.
-    periods : Periods or None
-        The periods that values are combined to.
-
     Returns
     -------
     SideTable
@@ -241,15 +230,6 @@ def _call(section: str, name: str) -> str:
 
 def read_rows(opened: SourceTable, contract: Contract, name: str = "") -> SideTable:
     """Read the rows of a table that keep its contract, and list what others hold.
-
-    Parameters
-    ----------
-    opened : SourceTable
-        The table.
-    contract : Contract
-        Its contract.
-    name : str, optional
-        Of the table, before the columns of its rejects.
 
     Returns
     -------

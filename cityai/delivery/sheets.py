@@ -122,15 +122,6 @@ def show_misses(
 ) -> Missed:
     """Write pages on the worst misses of the replay; it is run first where it is not kept.
 
-    Parameters
-    ----------
-    project : Project
-        From `load_project`.
-    count : int
-        Pages.
-    progress : Progress, optional
-        Told what is being done.
-
     Raises
     ------
     UserError, RunError

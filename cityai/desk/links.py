@@ -87,21 +87,7 @@ def _name(secret: str) -> str:
 
 
 def make_new_link(state: Path, port: int, who: str) -> tuple[str, str]:
-    """Make a link for a desk that is open.
-
-    Parameters
-    ----------
-    state : Path
-        The workspace's private folder.
-    port : int
-        The desk's.
-    who : str
-        A name or a role of somebody whose key it has.
-
-    Returns
-    -------
-    tuple of str
-        The name, and the link.
+    """Make a link for a desk that is open; return its name, and the link.
 
     Raises
     ------

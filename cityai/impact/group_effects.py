@@ -46,13 +46,6 @@ def compare_groups(
 ) -> GroupEffects:
     """Estimate the effect of a lottery in each group; all intervals hold with `confidence`.
 
-    Parameters
-    ----------
-    outcome, law, arms, confidence
-        As for `difference_in_means`.
-    group, small_cell
-        As for `split_effect`.
-
     Notes
     -----
     Of yes and no the interval is that of two Wilson intervals (Newcombe 1998), which exists where

@@ -90,15 +90,7 @@ def _count_more_periods(effect: Effect, smallest: float, periods: float) -> floa
 
 
 def judge_impacts(impacts: Sequence[Impact], today: date) -> Iterator[Finding]:
-    """Judge the evaluations of a system, as of a day.
-
-    Parameters
-    ----------
-    impacts : sequence of Impact
-        Those that were announced, the newest first.
-    today : date
-        The day of the card.
-    """
+    """Judge the evaluations of a system, as of a day."""
     for impact in impacts:
         name, mature = impact.sealed.name, date.fromisoformat(impact.sealed.mature)
         title = say("An evaluation that was announced is analysed")

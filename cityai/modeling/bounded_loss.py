@@ -76,11 +76,6 @@ def bound_losses(past: Past, weights: FloatArray, reference: str | int) -> Corre
     The forecast is multiplied by ``a + b (record - 1)``; no group is named when it is made. The
     bound is the mean loss of the same line fitted without a bound; where it cannot be met, the
     reduction comes as near as it can.
-
-    Returns
-    -------
-    Correction or None
-        None for soft groups.
     """
     entities = len(weights)
     if not np.isin(weights, (0.0, 1.0)).all():

@@ -97,17 +97,7 @@ def explain_blend(
 def find_drivers(
     model: FinalModel, frame: pd.DataFrame, background: pd.DataFrame, labels: Mapping[str, str]
 ) -> Drivers:
-    """Return what moved each prediction of a model; rows in the order of `frame`.
-
-    Parameters
-    ----------
-    model : FinalModel
-        The model.
-    frame, background : pandas.DataFrame
-        What it predicts from, and the same columns of other rows.
-    labels : mapping of str to str
-        Words for readers, by feature.
-    """
+    """Return what moved each prediction of a model; rows in the order of `frame`."""
     names = list(model.feature_names)
     found, weight = explain_blend(model.models, model.blend, frame, background)
     if found is None:

@@ -21,15 +21,6 @@ def count_stand_ins(
 ) -> dict[str, int]:
     """Count the forecasts for which the history holds nothing that a baseline could repeat.
 
-    Parameters
-    ----------
-    source : DenseRows
-        Whose baselines are asked about.
-    folds : iterable of Fold
-        The test folds.
-    scored : pandas.DataFrame
-        The rows that count: entity, moment and step.
-
     Returns
     -------
     dict of str to int

@@ -70,17 +70,7 @@ class Published:
 
 
 def make_card(record: CardRecord, place: CardPlace, drafted: Drafted) -> Published:
-    """Make a card: what changed since the last one is added, its pages are made. Nothing is kept.
-
-    Parameters
-    ----------
-    record : CardRecord
-        As drafted.
-    place : CardPlace
-        Where it will be published.
-    drafted : Drafted
-        From what it was drafted.
-    """
+    """Make a card: what changed since the last is added, its pages are made; nothing is kept."""
     with hold_cards(place.folder.parent, place.state):
         earlier = _read_earlier(place, record.provenance.run_digest)
     card = add_changes(record, earlier)

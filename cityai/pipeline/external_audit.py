@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 def audit_given(request: AuditRequest, path: Path, progress: Progress = SILENT) -> Result:
     """Audit external predictions: judge them, publish the card, log the run.
 
-    Parameters
-    ----------
-    request : AuditRequest
-        From `load_audit`.
-    path : Path
-        The predictions: CSV, Parquet, or a database.
-    progress : Progress, optional
-        Told what is being done; silent by default.
-
     Raises
     ------
     UserError

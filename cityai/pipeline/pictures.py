@@ -64,17 +64,7 @@ def tell_worst(card: CardRecord) -> str:
 
 
 def show_pictures(card: CardRecord, outlines: Outlines | None, *names: str) -> Shown:
-    """Return the first of some of the card's pictures that there is, with its words.
-
-    Parameters
-    ----------
-    card : CardRecord
-        The record.
-    outlines : Outlines or None
-        Of areas, for the map.
-    *names : str
-        As `cityai.card.figures.draw_figures` calls them, the one wanted first.
-    """
+    """Return the first of some of the card's pictures that there is, with its words."""
     from cityai.card.figures import draw_figures
 
     drawn = {figure.name: figure for figure in draw_figures(card, outlines)}

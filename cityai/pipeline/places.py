@@ -103,13 +103,6 @@ def _check_seal(content: bytes) -> Finding:
 def read_sealed(path: Path, then: str) -> tuple[CardPlace, bytes, CardRecord]:
     """Read a published card that was not changed since, to do something with it.
 
-    Parameters
-    ----------
-    path : Path
-        As for `find_place`.
-    then : str
-        What is to be done with it.
-
     Raises
     ------
     UserError

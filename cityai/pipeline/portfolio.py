@@ -27,11 +27,6 @@ PAGE: Final = "index.html"
 def publish_portfolio(workspace: Path) -> Path:
     """Write the portfolio of all published cards, and return its page.
 
-    Parameters
-    ----------
-    workspace : Path
-        Its ``model_cards`` holds the cards.
-
     Raises
     ------
     StoreError
@@ -44,17 +39,7 @@ def publish_portfolio(workspace: Path) -> Path:
 
 
 def show_review(folder: Path, files: dict[str, str], record: CardRecord) -> dict[str, str]:
-    """Return a card's pages with what people decided about it.
-
-    Parameters
-    ----------
-    folder : Path
-        The card's.
-    files : dict of str to str
-        Its record and pages, by name.
-    record : CardRecord
-        The record.
-    """
+    """Return a card's pages with what people decided about it."""
     release = describe_review(CardPlace(folder, folder.parent.parent), files[JSON].encode(), record)
     return put_in_release(files, record, release)
 

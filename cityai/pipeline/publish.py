@@ -45,19 +45,7 @@ def publish_result(
     checked: Sequence[Finding],
     problem_digest: str,
 ) -> Result:
-    """Draft and render the card, log everything, publish last; return the result.
-
-    Parameters
-    ----------
-    run, tracked : PipelineRun, TrackedRun
-        The run, and where it is tracked.
-    records : Records
-        What its stages made.
-    checked : sequence of Finding
-        What the checks of time found.
-    problem_digest : str
-        Digest of all of the project that its model depends on.
-    """
+    """Draft and render the card, log everything, publish last; return the result."""
     from cityai.pipeline.cards import describe_run
     from cityai.pipeline.places import CardPlace
     from cityai.pipeline.records import gather_card_facts

@@ -27,13 +27,6 @@ APPROVAL, OVERRIDE = "registry.approval", "registry.override"
 def check_registry(path: Path, *anchors: str) -> tuple[Finding, ...]:
     """Hold the registered model of a project against the review of its card.
 
-    Parameters
-    ----------
-    path : Path
-        The project.
-    *anchors : str
-        Heads of the chain that were written down elsewhere.
-
     Returns
     -------
     tuple of Finding

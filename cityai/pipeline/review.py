@@ -205,17 +205,7 @@ def _gather(
 
 
 def describe_review(place: CardPlace, content: bytes, record: CardRecord) -> ReleasePart | None:
-    """Describe what people decided, as of today; nothing where nobody signed.
-
-    Parameters
-    ----------
-    place : CardPlace
-        Where the card is published.
-    content : bytes
-        Of its record's file.
-    record : CardRecord
-        The same, read.
-    """
+    """Describe what people decided, as of today; nothing where nobody signed."""
     if not (place.folder / REVIEWS).is_dir():
         return None
     try:
@@ -229,13 +219,6 @@ def describe_review(place: CardPlace, content: bytes, record: CardRecord) -> Rel
 
 def find_approval(place: CardPlace, digest: str) -> PhasePart | None:
     """Find how the review of a model stands, of the phases that for which it stands best.
-
-    Parameters
-    ----------
-    place : CardPlace
-        Where its project's card is published.
-    digest : str
-        The model's.
 
     Raises
     ------

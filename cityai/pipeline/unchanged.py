@@ -68,11 +68,6 @@ def find_unchanged(project: Project[AuditableSpec]) -> Unchanged | None:
 
     Its files are all held against what they were: the published card, and every stage's record.
     None where anything is another, is missing, or cannot be told without MLflow.
-
-    Parameters
-    ----------
-    project : Project
-        From `load_project`.
     """
     name, folder = project.spec.name, project.workspace / CARDS / project.spec.name
     if any(os.environ.get(variable) for variable in ELSEWHERE):

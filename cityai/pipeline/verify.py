@@ -74,11 +74,6 @@ class Reread:
 def verify_published(path: Path) -> tuple[Finding, ...]:
     """Verify a published card: every figure, value and page, from what was saved.
 
-    Parameters
-    ----------
-    path : Path
-        As for `cityai.pipeline.cards.find_place`.
-
     Returns
     -------
     tuple of Finding

@@ -138,13 +138,6 @@ class Events:
 def cut_events(events: Events, moment: pd.Timestamp) -> Events:
     """Truncate an event log: return what was known strictly before a moment.
 
-    Parameters
-    ----------
-    events : Events
-        Everything.
-    moment : pandas.Timestamp
-        Local, without a zone.
-
     Returns
     -------
     Events

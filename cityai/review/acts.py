@@ -170,15 +170,7 @@ def make_act(**told: object) -> Act:
 
 
 def write_statement(act: Act, subjects: Mapping[str, str]) -> bytes:
-    """Return the JSON of a statement: keys sorted, no space.
-
-    Parameters
-    ----------
-    act : Act
-        The predicate.
-    subjects : mapping of str to str
-        Digests of what the act is about, by name.
-    """
+    """Return the JSON of a statement: keys sorted, no space."""
     told = act.model_dump(mode="json", exclude={n for n in _LATER if not getattr(act, n)})
     return write_in_toto(PREDICATE, told, subjects)
 

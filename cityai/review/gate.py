@@ -48,17 +48,7 @@ class Checked:
 def check_rules(
     rules: Sequence[ReleaseRule], record: CardRecord, standing: Standing
 ) -> tuple[Checked, ...]:
-    """Hold every rule of the phase against a card.
-
-    Parameters
-    ----------
-    rules : sequence of ReleaseRule
-        The policy's.
-    record : CardRecord
-        The published card, unchanged.
-    standing : Standing
-        Its review, for the phase.
-    """
+    """Hold every rule of the phase against a card."""
     asked = [rule for rule in rules if standing.phase in rule.phases]
     return tuple(_check(rule, record, standing) for rule in asked)
 

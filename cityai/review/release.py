@@ -47,17 +47,7 @@ def list_missing(
 def describe_release(
     rules: Sequence[ReleaseRule], record: CardRecord, standings: Sequence[Standing]
 ) -> ReleasePart:
-    """Describe the review of a published card, for its page and the portfolio.
-
-    Parameters
-    ----------
-    rules : sequence of ReleaseRule
-        The policy's.
-    record : CardRecord
-        The card.
-    standings : sequence of Standing
-        Its review for each phase, on one day; the chain holds.
-    """
+    """Describe the review of a published card, for its page and the portfolio. Its chain holds."""
     chain = standings[0].chain
     overrides = [
         OverridePart(

@@ -25,17 +25,6 @@ def write_result(
     """Return the JSON of the statement: which rules hold, of these bytes, under this policy.
 
     Only what holds is a property; a rule that is not among them does not hold, or does not apply.
-
-    Parameters
-    ----------
-    found : sequence of Checked
-        From `cityai.review.gate.check_rules`.
-    subjects : mapping of str to str
-        Digests of the card and of what it stands on.
-    standing : Standing
-        The review of it.
-    at : datetime
-        The moment, in UTC.
     """
     start = f"CITYAI_{standing.phase.upper()}_"
     held = [f"{start}{c.rule.id}{_HELD[c.outcome]}" for c in found if c.outcome in _HELD]

@@ -83,17 +83,7 @@ class DirtyRequests:
 
 
 def spoil_requests(requests: Requests, rng: np.random.Generator, dirty: bool) -> DirtyRequests:
-    """Spoil rows and repeat some.
-
-    Parameters
-    ----------
-    requests : Requests
-        The clean rows.
-    rng : numpy.random.Generator
-        Draws the rows.
-    dirty : bool
-        False leaves every row clean.
-    """
+    """Spoil rows and repeat some."""
     clean = requests.table
     fault = np.full(len(clean), -1, dtype=np.int64)
     if not dirty:

@@ -54,15 +54,7 @@ class Inspections:
 
 
 def draw_inspections(places: Places, rng: np.random.Generator) -> Inspections:
-    """Draw kitchens, their condition day by day, complaints and inspections.
-
-    Parameters
-    ----------
-    places : Places
-        The neighbourhoods.
-    rng : numpy.random.Generator
-        Source of all that is random.
-    """
+    """Draw kitchens, their condition day by day, complaints and inspections."""
     kitchens = _draw_kitchens(places, rng)
     risk = _draw_risk(kitchens, rng)
     day, kitchen = _draw_visits(kitchens, rng)

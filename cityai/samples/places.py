@@ -60,13 +60,7 @@ class Places:
 
 
 def draw_places(rng: np.random.Generator) -> Places:
-    """Draw the neighbourhoods.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of all that is random.
-    """
+    """Draw the neighbourhoods."""
     codes = list(CODES)
     names = [name for row in NAMES for name in row]
     district = np.repeat(DISTRICTS, PER_DISTRICT)

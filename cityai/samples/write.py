@@ -201,15 +201,7 @@ def write_sample_city(
 
 
 def ensure_sample_city(folder: Path, seed: int = 7) -> SampleCity:
-    """Return the sample city in a folder; write it when it is absent, incomplete or another one.
-
-    Parameters
-    ----------
-    folder : Path
-        Its folder.
-    seed : int
-        Seed of everything random.
-    """
+    """Return the sample city in a folder; write it when it is absent, incomplete or another one."""
     found = _read_truths(folder)
     if (
         found is not None

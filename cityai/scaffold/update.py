@@ -45,11 +45,6 @@ class UpdateOutcome:
 def update_project(project: Path) -> UpdateOutcome:
     """Bring a project up to its template as it is now, by a three-way merge of lines.
 
-    Parameters
-    ----------
-    project : Path
-        The project's folder.
-
     Raises
     ------
     SpecError

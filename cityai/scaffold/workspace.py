@@ -43,13 +43,6 @@ class NewFolder:
 def create_workspace(folder: Path, answers: CityAnswers) -> NewFolder:
     """Make a workspace.
 
-    Parameters
-    ----------
-    folder : Path
-        New, or empty.
-    answers : CityAnswers
-        What was asked.
-
     Raises
     ------
     SpecError

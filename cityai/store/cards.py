@@ -40,13 +40,6 @@ def hold_cards(cards: Path, state: Path) -> Iterator[None]:
     """Hold the public folder while its files are read or published; finish what was begun.
 
     A folder that was copied without the private one is nobody's to change, and is not locked.
-
-    Parameters
-    ----------
-    cards : Path
-        ``model_cards``.
-    state : Path
-        The workspace's private folder.
     """
     if not state.is_dir():
         yield

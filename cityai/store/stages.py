@@ -47,11 +47,6 @@ class Store:
 def open_store(state: Path) -> Store:
     """Make the private folder where it is missing.
 
-    Parameters
-    ----------
-    state : Path
-        `Project.state`.
-
     Raises
     ------
     StoreError
@@ -67,22 +62,7 @@ def open_store(state: Path) -> Store:
 
 
 def clean_stages(store: Store, project: str, keep: int = 5) -> tuple[Path, ...]:
-    """Remove a project's oldest records and what killed runs left. Hold the project's lock.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    project : str
-        The project's name.
-    keep : int
-        How many records of each stage stay, those used last.
-
-    Returns
-    -------
-    tuple of Path
-        What was removed.
-    """
+    """Remove and return a project's oldest records and what killed runs left. Hold its lock."""
     removed: list[Path] = []
     for stage in sorted(p for p in (store.state / RECORDS / project).glob("*") if p.is_dir()):
         folders = [p for p in stage.iterdir() if p.is_dir()]

@@ -62,11 +62,6 @@ class Measures:
 def measure_card(card: CardRecord) -> Measures:
     """Return the metrics of a run.
 
-    Parameters
-    ----------
-    card : CardRecord
-        As published: rounded, and without what may not be shown.
-
     Returns
     -------
     Measures

@@ -77,11 +77,6 @@ def name_groups(labels: Iterable[str]) -> dict[str, str]:
     A label of ASCII letters, digits, blanks, underscores and single hyphens is its own name. Any
     other, and any that differs from another in case only, has what MLflow refuses replaced and
     ten digits of its SHA-256 added: ``Black / other`` is ``Black _ other--3f1c...``.
-
-    Parameters
-    ----------
-    labels : iterable of str
-        The groups of one dimension.
     """
     kept = list(dict.fromkeys(labels))
     folded = Counter(_fold(label) for label in kept)

@@ -54,15 +54,6 @@ def find_server(state: Path) -> str:
 def find_page(state: Path, server: str, project: str = "") -> str:
     """Return the address of a project's runs, compared; without it, of who ran last.
 
-    Parameters
-    ----------
-    state : Path
-        The workspace's private folder.
-    server : str
-        The server's address.
-    project : str
-        Name of a project.
-
     Raises
     ------
     TrackingError

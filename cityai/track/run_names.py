@@ -51,15 +51,6 @@ def name_run(params: Mapping[str, str], earlier: Sequence[Earlier], made: dateti
 
     ``without x · 28 Nov 08:00``; where that is not the run before, its time is said:
     ``with model m, else as 07:40 · 28 Nov 08:00``.
-
-    Parameters
-    ----------
-    params : mapping of str to str
-        The parameters of the run.
-    earlier : sequence of Earlier
-        Finished runs, the latest first.
-    made : datetime
-        When it was made, in the city's time.
     """
     told, when = FIRST, f" · {_write(made)}"
     if earlier:

@@ -104,17 +104,6 @@ def open_run(
     a killed process left RUNNING are closed first. Under `mlflow run`
     the run that it opened is taken over.
 
-    Parameters
-    ----------
-    place : Workspace
-        The workspace.
-    project : str
-        Name of the project, and of its experiment.
-    name : str
-        Name of the run.
-    tags : mapping of str to str, optional
-        Tags that are already known.
-
     Raises
     ------
     TrackingError, StoreError

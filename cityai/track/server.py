@@ -96,11 +96,6 @@ def _take_credentials(uri: str) -> str:
 def connect_tracking(state: Path) -> Tracking:
     """Open the tracking store; create the workspace's own when it is missing.
 
-    Parameters
-    ----------
-    state : Path
-        The workspace's private folder.
-
     Raises
     ------
     TrackingError

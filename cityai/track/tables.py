@@ -32,11 +32,6 @@ def make_tables(card: CardRecord) -> dict[str, pd.DataFrame]:
     """Return the tables of a card by the name of their artifact, what is compared first at first.
 
     They hold what the card shows and nothing else: the card is the one door of disclosure.
-
-    Parameters
-    ----------
-    card : CardRecord
-        As published.
     """
     import pandas as pd
 

@@ -118,11 +118,6 @@ def build_sums(table: pd.DataFrame, column: str = Y_PRED, baselines: Iterable[st
 def build_answer_sums(table: pd.DataFrame) -> Sums:
     """Turn each row of a yes or no into its K sums; rows of lists also into what is due to need.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As for `confusion.Decided`.
-
     Returns
     -------
     Sums

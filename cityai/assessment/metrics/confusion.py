@@ -186,15 +186,7 @@ COUNTS: Final = ("n", "decided", "selected", "known", "outcomes", "tp", "fp", "t
 
 
 def explain_missing(metrics: tuple[Metric, ...], table: pd.DataFrame) -> tuple[Metric, ...]:
-    """Write into each metric why it cannot be had for these rows, where it cannot.
-
-    Parameters
-    ----------
-    metrics : tuple of Metric
-        Those of a yes or no.
-    table : pandas.DataFrame
-        Rows with `y_true`, `y_pred` and `decision`.
-    """
+    """Write into each metric why it cannot be had for these rows, where it cannot."""
     score = table[Y_PRED].to_numpy(np.float64)
     shares, one_sided = are_shares(score), _is_one_sided(table)
     found = []

@@ -55,22 +55,7 @@ def calibrate_groups(
     dimensions: pd.DataFrame,
     spec: AuditableSpec,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Calibrate the scores of lists for everyone and every group that the audit shows.
-
-    Parameters
-    ----------
-    predictions, memberships, scored
-        What was audited.
-    table, dimensions : pandas.DataFrame
-        As in `Audit`.
-    spec : AuditableSpec
-        Its policy.
-
-    Returns
-    -------
-    tuple of pandas.DataFrame
-        `Audit.slopes` and `Audit.curves`.
-    """
+    """Calibrate lists for everyone and every group shown: `Audit.slopes` and `Audit.curves`."""
     reasons = table.groupby(["dimension", "group"])["reason"].first()
     withheld = find_hidden(table)
     slopes: list[dict[str, object]] = []

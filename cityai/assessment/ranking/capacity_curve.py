@@ -43,7 +43,7 @@ def list_capacities(table: pd.DataFrame, spec: AuditableSpec) -> tuple[tuple[int
 def trace_capacity_curve(
     table: pd.DataFrame, columns: Mapping[str, str], spec: AuditableSpec
 ) -> pd.DataFrame:
-    """Measure every model at every capacity.
+    """Measure every model at every capacity, as `Evaluation.at_capacity` has it.
 
     Parameters
     ----------
@@ -53,11 +53,6 @@ def trace_capacity_curve(
         The column that each model's score is in.
     spec : AuditableSpec
         Its capacity and policy.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `Evaluation.at_capacity`.
     """
     capacities, own = list_capacities(table, spec)
     return make_frame(

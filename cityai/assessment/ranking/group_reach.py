@@ -67,22 +67,7 @@ def reach_groups(
     dimensions: pd.DataFrame,
     spec: AuditableSpec,
 ) -> pd.DataFrame:
-    """Count what a list finds of each group, by capacity, and what other ways find at its own.
-
-    Parameters
-    ----------
-    predictions, memberships, scored
-        What was audited.
-    table, dimensions : pandas.DataFrame
-        As in `Audit`.
-    spec : AuditableSpec
-        Its capacity and policy.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `Audit.reach`; only what may be said.
-    """
+    """Count what a list finds of each group by capacity, and others at its own: `Audit.reach`."""
     ranged = table["value_least"].notna() | (table["status"] == Status.SUPPRESSED.value)
     secret = {name for name, _ in find_hidden(table)} | set(table.loc[ranged, "dimension"])
     parts: dict[str, dict[str, Floats]] = {}

@@ -51,15 +51,7 @@ class Attention:
 
 
 def count_attention(groups: Groups, spec: AuditableSpec) -> Attention:
-    """Count cases per entity by group, over the whole history.
-
-    Parameters
-    ----------
-    groups : Groups
-        All cases.
-    spec : AuditableSpec
-        Its policy, and its limit ``inspected_more``.
-    """
+    """Count cases per entity by group, over the whole history."""
     # Whatever the audit infers, who was looked at is about entities: there is one stretch of time.
     about = spec.audit.model_copy(update={"infers": "others like these"})
     scored = _count_cases(groups, spec)

@@ -18,18 +18,7 @@ from cityai.card.record import CardRecord, seal_record
 
 
 def draft_card(facts: CardFacts) -> CardRecord:
-    """Draft the card's record, sealed with its own digest.
-
-    Parameters
-    ----------
-    facts : CardFacts
-        What was asked, predicted and found out; a section whose table is not there stays empty.
-
-    Returns
-    -------
-    CardRecord
-        Figures rounded for publication, small cells left out.
-    """
+    """Draft the card's record, rounded, small cells left out, sealed with its own digest."""
     withheld = find_withheld(facts)
     facts = replace(facts, findings=withhold_findings(facts.findings, withheld))
     words = facts.spec.words

@@ -74,15 +74,7 @@ def describe_accuracy(
 
 
 def excuse_silence(table: pd.DataFrame, least: int) -> tuple[str, ...]:
-    """Say why nothing can be said of how good predictions are.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The predictions.
-    least : int
-        Counts below it are not shown.
-    """
+    """Say why nothing can be said of how good predictions are."""
     if table[Y_TRUE].isna().all():
         return (say("No outcome is known yet, so nobody can say how good they are."),)
     if DECISION in table and table[DECISION].isna().all():

@@ -28,13 +28,7 @@ MOST_PROXIES: Final = 5
 
 
 def draft_annex(facts: CardFacts, withheld: Withheld) -> dict[str, Any]:
-    """Draft the fields of the section on groups that only reviewers need.
-
-    Returns
-    -------
-    dict
-        `trends`, `trends_note`, `representation`, `proxies`, `proxies_in_words` and `decidable`.
-    """
+    """Draft the fields of the section on groups that only reviewers need."""
     audit, proxies, spec = facts.audit, facts.proxies, facts.spec
     followed = audit.trends[audit.trends["metric"].isin(list(spec.limits))]
     trends = tuple(

@@ -42,20 +42,7 @@ class Rule:
 
 
 def draft_verdict(record: CardRecord, rules: VerdictRules) -> VerdictPart:
-    """Draft the verdict on a card.
-
-    Parameters
-    ----------
-    record : CardRecord
-        The card; its own verdict and its changes are not looked at.
-    rules : VerdictRules
-        The policy's.
-
-    Returns
-    -------
-    VerdictPart
-        With the gravest word of all rules that hold, and the first rule that gives it.
-    """
+    """Draft a card's verdict: the gravest word of all rules that hold, and why."""
     grounds = Grounds(record, rules)
     held = [(rule, _weigh(rule, rules)) for rule in RULES if rule.holds(grounds, rules)]
     held = [(rule, word) for rule, word in held if word != "ready"]

@@ -17,13 +17,6 @@ from cityai.card.record import CardRecord
 def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[Figure, ...]:
     """Draw every picture that the record has figures for.
 
-    Parameters
-    ----------
-    record : CardRecord
-        The facts.
-    outlines : mapping of area to rings, optional
-        From `read_outlines`; without them there is no map.
-
     Returns
     -------
     tuple of Figure

@@ -22,13 +22,7 @@ PAINTED: Final = ("color", "facecolor", "edgecolor", "markerfacecolor", "markere
 
 
 def draw_bitmap(picture: Picture) -> Image:
-    """Return a picture as pixels on white, in the colours of the page, its labels in English.
-
-    Parameters
-    ----------
-    picture : Picture
-        From `cityai.card.figures.canvas.write_svg`.
-    """
+    """Return a picture as pixels on white, in the colours of the page, its labels in English."""
     sheet, told = picture.sheet, tell_apart(picture.labels.values())
     for axes in cast("list[MarkedAxes]", sheet.axes):
         axes.marks_stay = True

@@ -204,21 +204,7 @@ def _shorten(text: str, size: float, room: float) -> str:
 
 
 def write_pdf(sheet: Sheet, title: str, language: str, made: datetime, keywords: str) -> bytes:
-    """Write a sheet as a PDF of one page.
-
-    Parameters
-    ----------
-    sheet : Figure
-        From `cityai.card.figures.paper.fit_sheet`.
-    title : str
-        What a viewer shows as the title.
-    language : str
-        For screen readers: ``es``.
-    made : datetime
-        The moment that the file bears: that of the record.
-    keywords : str
-        From what it was made.
-    """
+    """Write a sheet as a PDF of one page."""
     buffer = io.BytesIO()
     facts = {"Title": title, "Creator": "cityai", "Producer": None, "CreationDate": made}
     facts["Keywords"] = keywords

@@ -39,13 +39,6 @@ Json = dict[str, Any]
 def write_bom(record: CardRecord, release: ReleasePart | None = None) -> Export:
     """Write a card as a bill of materials.
 
-    Parameters
-    ----------
-    record : CardRecord
-        The card.
-    release : ReleasePart, optional
-        What people decided, where they did.
-
     Returns
     -------
     Export

@@ -72,13 +72,6 @@ TITLE: Final = "Inventory rows (OMB 2025; New York City Local Law 35)"
 def write_inventory(record: CardRecord, release: ReleasePart | None = None) -> Export:
     """Write one row for each of the two inventories.
 
-    Parameters
-    ----------
-    record : CardRecord
-        The card.
-    release : ReleasePart, optional
-        What people decided: the report says beside the stage what no column has a place for.
-
     Returns
     -------
     Export

@@ -80,13 +80,7 @@ class Register:
 
 
 def read_answer(answer: Any) -> tuple[str, str]:
-    """Return a human answer's text, and why it does not apply where it does not.
-
-    Parameters
-    ----------
-    answer : str, sequence of str, NotApplicable or None
-        A field of the record.
-    """
+    """Return a human answer's text, and why it does not apply where it does not."""
     if isinstance(answer, NotApplicable):
         return "", answer.not_applicable
     if isinstance(answer, tuple):
@@ -95,19 +89,7 @@ def read_answer(answer: Any) -> tuple[str, str]:
 
 
 def fill_field(name: str, answer: Any, source: str, *, required: bool) -> Field:
-    """Make a field of a human answer.
-
-    Parameters
-    ----------
-    name : str
-        As the register calls it.
-    answer : str, sequence of str, NotApplicable or None
-        What a person wrote.
-    source : str
-        Where.
-    required : bool
-        Whether the register asks for it.
-    """
+    """Make a field of a human answer."""
     text, why = read_answer(answer)
     if why:
         return Field(name, "not applicable", "", source, why)

@@ -69,17 +69,6 @@ def render_brief(
 ) -> bytes:
     """Render the council's page as a PDF of one page of A4.
 
-    Parameters
-    ----------
-    record : CardRecord
-        The card.
-    verdict : VerdictPart
-        Its verdict.
-    language : str
-        One of `list_brief_languages`.
-    release : ReleasePart, optional
-        What people decided, where they did.
-
     Returns
     -------
     bytes

@@ -80,20 +80,7 @@ def name_page(language: str, main: str = "en") -> str:
 
 
 def render_pages(record: CardRecord, figures: Sequence[Figure] = ()) -> dict[str, str]:
-    """Render the card in every language that the city declares.
-
-    Parameters
-    ----------
-    record : CardRecord
-        The facts.
-    figures : sequence of Figure
-        From `cityai.card.figures.draw_figures` of the same record.
-
-    Returns
-    -------
-    dict of str to str
-        File name to HTML, ``card.html`` first.
-    """
+    """Render the card in every language of the city, by file name, ``card.html`` first."""
     codes = list_languages(record.record.languages, record.record.words_language)
     return {
         name_page(code, codes[0]): render_html(record, figures, code) for code in counting(codes)
@@ -107,17 +94,6 @@ def render_html(
     translator: Translator | None = None,
 ) -> str:
     """Render the card as one HTML file.
-
-    Parameters
-    ----------
-    record : CardRecord
-        The facts.
-    figures : sequence of Figure
-        From `cityai.card.figures.draw_figures` of the same record.
-    language : str, optional
-        ``en``, ``es``, ``pt`` or ``fr``; by default that of ``card.html``.
-    translator : Translator, optional
-        Says the texts; a new one for the language by default.
 
     Returns
     -------

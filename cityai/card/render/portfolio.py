@@ -97,13 +97,6 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
 
     The script that searches is in the page, and the page allows it alone, by its SHA-256.
 
-    Parameters
-    ----------
-    portfolio : Portfolio
-        From `cityai.card.portfolio.build_portfolio`.
-    language : str, optional
-        ``en``, ``es``, ``pt`` or ``fr``; names are said as the city says them in it.
-
     Returns
     -------
     str

@@ -94,13 +94,7 @@ def find_own_capacity(part: RankedPart) -> int:
 
 
 def tell_rival(part: RankedPart) -> tuple[str, ...]:
-    """Say at which capacities the order beside the list is as good: within its interval, or above.
-
-    Returns
-    -------
-    tuple of str
-        One sentence, or none.
-    """
+    """Say at which capacities the order beside the list is about as good as it, or better."""
     practice = {p.capacity: p for p in part.capacity if p.model == f"{BASELINE}{part.practice}"}
     level = []
     for own in part.capacity:

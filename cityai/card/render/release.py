@@ -24,17 +24,7 @@ MARKS: Final = {"approved": "pass", "not approved": "not enough evidence"}
 def put_in_release(
     files: dict[str, str], record: CardRecord, release: ReleasePart | None
 ) -> dict[str, str]:
-    """Return a card's pages with the block that is true now; others stay as they are.
-
-    Parameters
-    ----------
-    files : dict of str to str
-        Text by name of the file.
-    record : CardRecord
-        The card.
-    release : ReleasePart or None
-        What people decided; nothing where nobody signed.
-    """
+    """Return a card's pages with the block that is true now; others stay as they are."""
     made = {name: take_out_release(text.encode()).decode() for name, text in files.items()}
     if release is None:
         return made

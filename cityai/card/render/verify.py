@@ -135,13 +135,7 @@ WORDS: Final[dict[str, str]] = {
 
 
 def render_verifier(language: str) -> str:
-    """Render the page: its only script is allowed by its SHA-256, and no request is.
-
-    Parameters
-    ----------
-    language : str
-        In which it opens; it can be read in every language of the cards.
-    """
+    """Render the page: its only script is allowed by its SHA-256, and no request is."""
     said = {code: _translate(code) for code in LOCALES}
     first = language if language in said else next(iter(said))
     page = (

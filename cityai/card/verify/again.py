@@ -31,13 +31,6 @@ def check_again(record: CardRecord, again: CardRecord) -> Finding:
 
     Intervals, verdicts, sentences, the data's quality, explanations and options come through the
     same functions as the first time; figures alone are counted independently (`claims`).
-
-    Parameters
-    ----------
-    record : CardRecord
-        As published.
-    again : CardRecord
-        Drafted again from the saved predictions and the other saved results.
     """
     title, code = "Every value follows from what was saved", "card.record"
     printed, counted = (r.model_dump(mode="json") for r in (record, again))

@@ -27,19 +27,7 @@ def list_place_claims(
     memberships: Sequence[Membership],
     entities: pd.DataFrame | None,
 ) -> Iterator[Claim]:
-    """List the forecast of each place with its range, its residents and their shares.
-
-    Parameters
-    ----------
-    record : CardRecord
-        Honest or forged.
-    outlook : Outlook or None
-        As the run saved it.
-    memberships : sequence of Membership
-        By entity.
-    entities : pandas.DataFrame or None
-        As `RunFacts.entities`.
-    """
+    """List the forecast of each place with its range, its residents and their shares."""
     known = pd.DataFrame({ENTITY: []}) if entities is None else entities
     by_area = known[AREA] if AREA in known else known[ENTITY]
     for i, place in enumerate(record.eval.places):

@@ -21,15 +21,7 @@ NO_WAY: Final = "the predictions know no such way"
 
 
 def list_worth_claims(part: WorthPart | None, table: pd.DataFrame) -> Iterator[Claim]:
-    """List what each way reaches, spends and wastes; its multiple must reach what it says.
-
-    Parameters
-    ----------
-    part : WorthPart or None
-        As published.
-    table : pandas.DataFrame
-        The predictions.
-    """
+    """List what each way reaches, spends and wastes; its multiple must reach what it says."""
     if part is None:
         return
     listed = DECISION in table

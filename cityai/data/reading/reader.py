@@ -110,13 +110,6 @@ class Layout(Protocol[SpecT]):
 def read_events(project: Project[SpecT], layout: Layout[SpecT]) -> Events:
     """Read what the city knew from its tables.
 
-    Parameters
-    ----------
-    project : Project
-        The project.
-    layout : Layout
-        How the main table is laid out.
-
     Returns
     -------
     Events

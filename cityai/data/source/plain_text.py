@@ -39,15 +39,6 @@ class PlainFile:
 def write_plain_csv(path: Path, source: SourceSpec, private: Path) -> PlainFile:
     """Check a CSV file's bytes and, where they are not plain, write a plain copy.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    source : SourceSpec
-        Its encoding and delimiter.
-    private : Path
-        Folder for the copy.
-
     Raises
     ------
     DataError

@@ -66,15 +66,6 @@ def plan_dense_folds(panel: Panel, spec: ProjectSpec, candidates: int = 1) -> Fo
     at least two whose labels are mature at the first test fold (fewer would leave nothing to learn
     weights and intervals from).
 
-    Parameters
-    ----------
-    panel : Panel
-        What was known when.
-    spec : ProjectSpec
-        ``question`` (horizon, lead) and ``backtest`` are read.
-    candidates : int
-        How many are fitted at each fold.
-
     Raises
     ------
     TimeError

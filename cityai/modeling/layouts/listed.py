@@ -57,15 +57,6 @@ def plan_listed_folds(cases: Events, spec: RiskSpec, candidates: int = 1) -> Fol
     Calibration folds come before the test folds: up to `MOST_CALIBRATION`, as long as there is
     enough to learn from.
 
-    Parameters
-    ----------
-    cases : Events
-        All cases, with outcomes as they are known by now.
-    spec : RiskSpec
-        ``backtest`` is read.
-    candidates : int
-        How many are fitted at each fold.
-
     Raises
     ------
     TimeError

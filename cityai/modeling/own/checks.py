@@ -27,11 +27,6 @@ MOST: Final = 2_000
 def rehearse_models(source: RowSource) -> tuple[Finding, ...]:
     """Fit each model twice on a few early rows, save it, and ask it about later ones.
 
-    Parameters
-    ----------
-    source : RowSource
-        The project, whose ``models.own`` is read, and its rows.
-
     Raises
     ------
     SpecError
@@ -151,15 +146,7 @@ def _judge_leak(
 def judge_negative(
     negative: Mapping[tuple[str, str], int], names: Sequence[str]
 ) -> tuple[Finding, ...]:
-    """Say how many forecasts of a city's own models lay below 0 where nothing can.
-
-    Parameters
-    ----------
-    negative : mapping of (str, str) to int
-        Such rows, by candidate and moment.
-    names : sequence of str
-        The city's own candidates.
-    """
+    """Say how many forecasts of a city's own models lay below 0 where nothing can."""
     own = {key: count for key, count in negative.items() if key[0] in names}
     if not own:
         return ()

@@ -50,13 +50,6 @@ def check_moment(announced: Announced, as_of: pd.Timestamp) -> DecisionSpec:
 def assign_list(announced: Announced, table: pd.DataFrame) -> pd.DataFrame:
     """Assign the cases of one list by the sealed plan, and record it; twice is the same as once.
 
-    Parameters
-    ----------
-    announced : Announced
-        The plan.
-    table : pandas.DataFrame
-        The list, ranked (see `cityai.modeling.ahead.Ahead`).
-
     Returns
     -------
     pandas.DataFrame
