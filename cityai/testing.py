@@ -214,7 +214,8 @@ def _check_sensitive(project: Project[BaseProjectSpec], backtest: Backtest) -> F
     used = set(backtest.fitted.feature_names)
     reasons = spec.features.sensitive
     # A forecast's features name an attribute `attribute.sex`, a list's name it `sex`.
-    names = {name: {name, f"attribute.{name}"} for name in _list_protected(spec)}
+    found = {d.attribute for d in spec.audit.dimensions.values() if d.protected and d.attribute}
+    names = {name: {name, f"attribute.{name}"} for name in found}
     bare = sorted(name for name, both in names.items() if both & used and not both & set(reasons))
     if bare:
         reason = (
@@ -223,10 +224,6 @@ def _check_sensitive(project: Project[BaseProjectSpec], backtest: Backtest) -> F
         )
         return Finding("kit.sensitive", Status.FAIL, title, reason)
     return Finding("kit.sensitive", Status.PASS, title, f"{len(reasons)} reasons are given.")
-
-
-def _list_protected(spec: BaseProjectSpec) -> set[str]:
-    return {d.attribute for d in spec.audit.dimensions.values() if d.protected and d.attribute}
 
 
 def _check_card(project: Project[BaseProjectSpec]) -> Finding:

@@ -14,7 +14,7 @@ from typing import Final
 
 from cityai.card.record import CardRecord
 from cityai.card.registers.register import Field, read_answer
-from cityai.config.words import NotApplicable
+from cityai.config.words import NotApplicable, RiskClass
 
 Row = Mapping[str, str]
 """The values so far, by column."""
@@ -124,42 +124,16 @@ def _high_impact(row: Row) -> bool:
     return row["development_stage"] == DEPLOYED and row["is_high_impact"] == HIGH
 
 
-def _presumed(row: Row) -> bool:
-    return row["is_high_impact"] == PRESUMED
+def _find_risk(record: CardRecord) -> RiskClass | None:
+    """Return the class under the scheme called OMB, where a person declared one."""
+    classes, schemes = record.legal.risk_class, {"omb", "omb m-25-21", "m-25-21"}
+    declared = classes if isinstance(classes, tuple) else ()
+    return next((c for c in declared if c.scheme.strip().casefold() in schemes), None)
 
 
-def _bought(row: Row) -> bool:
-    return _in_use(row) and row["contracting_usage"] in {VENDOR, BOTH}
-
-
-def _authorized(row: Row) -> bool:
-    return _in_use(row) and row["have_ato"] == "Yes"
-
-
-def _find_stage(record: CardRecord) -> object:
-    return STAGES.get(record.system.phase or "")
-
-
-def _find_impact(record: CardRecord) -> object:
-    """Return the level under the scheme called OMB, where a person declared one."""
-    classes = record.legal.risk_class
-    for risk in classes if isinstance(classes, tuple) else ():
-        if risk.scheme.strip().casefold() in {"omb", "omb m-25-21", "m-25-21"}:
-            return risk.level
-    return None
-
-
-def _find_reason(record: CardRecord) -> object:
-    classes = record.legal.risk_class
-    for risk in classes if isinstance(classes, tuple) else ():
-        if risk.scheme.strip().casefold() in {"omb", "omb m-25-21", "m-25-21"}:
-            return risk.reason
-    return None
-
-
-def _find_contract(record: CardRecord) -> object:
-    """Say that it was made in-house only where a person wrote that no third party is involved."""
-    return HOUSE if isinstance(record.owner.third_parties, NotApplicable) else None
+def _read_first(*answers: object) -> object:
+    """Return the first answer that says something."""
+    return next((text for text, _ in map(read_answer, answers) if text), None)
 
 
 def _find_vendors(record: CardRecord) -> object:
@@ -184,10 +158,6 @@ def _find_personal(record: CardRecord) -> object:
     return "Yes" if kinds & {"identifiable", "pseudonymous"} else "No"
 
 
-def _find_link(record: CardRecord) -> object:
-    return next((part.url for part in record.data if part.url), None)
-
-
 def _find_assessment(record: CardRecord) -> object:
     made = record.legal.assessments
     for assessment in made if isinstance(made, tuple) else ():
@@ -196,25 +166,9 @@ def _find_assessment(record: CardRecord) -> object:
     return None
 
 
-def _find_code(record: CardRecord) -> object:
-    return next((u for t, u in record.owner.links.items() if "code" in t.casefold()), None)
-
-
 def _find_impacts(record: CardRecord) -> object:
     harms = record.fairness.harms_benefits
     return tuple(f"{h.group}: {h.harm}" for h in harms) if isinstance(harms, tuple) else None
-
-
-def _find_organization(record: CardRecord) -> object:
-    return read_answer(record.owner.unit)[0] or read_answer(record.owner.organization)[0] or None
-
-
-def _find_contact(record: CardRecord) -> object:
-    return read_answer(record.owner.contact)[0] or record.owner.city_contact.email
-
-
-def _find_output(record: CardRecord) -> object:
-    return f"{record.system.kind}. {record.model.output}"
 
 
 YES_NO: Final = ("No", "Yes")
@@ -223,15 +177,19 @@ DONE: Final = ("Yes", "In-progress", WAIVED)
 COLUMNS: Final[tuple[Column, ...]] = (
     Column("id", _always, lambda r: r.record.id),
     Column("use_case_name", _always, lambda r: r.system.name, "system.name"),
-    Column("agency_bureau", _always, _find_organization, "owner.unit"),
-    Column("contact_email", _always, _find_contact, "owner.contact"),
+    Column("agency_bureau", _always,
+           lambda r: _read_first(r.owner.unit, r.owner.organization), "owner.unit"),
+    Column("contact_email", _always,
+           lambda r: _read_first(r.owner.contact, r.owner.city_contact.email), "owner.contact"),
     Column("is_withheld", _always, selections=(
         "No", "Yes - Disclosure Risk", "Yes - Prohibited by Law", "Other")),
-    Column("development_stage", _always, _find_stage, "system.phase",
+    Column("development_stage", _always, lambda r: STAGES.get(r.system.phase or ""), "system.phase",
            (BEFORE, PILOT, DEPLOYED, RETIRED)),
-    Column("is_high_impact", _always, _find_impact, "legal.risk_class (scheme OMB)",
+    Column("is_high_impact", _always, lambda r: getattr(_find_risk(r), "level", None),
+           "legal.risk_class (scheme OMB)",
            (HIGH, PRESUMED, "Not High-impact")),
-    Column("HI_justification", _presumed, _find_reason, "legal.risk_class (scheme OMB)"),
+    Column("HI_justification", lambda row: row["is_high_impact"] == PRESUMED,
+           lambda r: getattr(_find_risk(r), "reason", None), "legal.risk_class (scheme OMB)"),
     Column("topic_area", _active, selections=(
         "Admin Functions", "Cybersecurity", "Emergency Mgmt", "Energy and Environment",
         "Benefits Processing", "Health and Medical", "HR", "IT", "International Affairs",
@@ -242,15 +200,20 @@ COLUMNS: Final[tuple[Column, ...]] = (
                        "Reinforcement Learning")),
     Column("problem_solved", _active, lambda r: r.system.purpose, "system.purpose"),
     Column("benefits", _active, lambda r: r.system.benefits, "system.benefits"),
-    Column("system_outputs", _active, _find_output),
+    Column("system_outputs", _active, lambda r: f"{r.system.kind}. {r.model.output}"),
     Column("operational_date", _in_use, lambda r: r.system.first_use, "system.first_use"),
-    Column("contracting_usage", _in_use, _find_contract, "owner.third_parties",
-           (VENDOR, HOUSE, BOTH)),
-    Column("vendor_name", _bought, _find_vendors, "owner.third_parties"),
+    # In-house only where a person wrote that no third party is involved.
+    Column("contracting_usage", _in_use,
+           lambda r: HOUSE if isinstance(r.owner.third_parties, NotApplicable) else None,
+           "owner.third_parties", (VENDOR, HOUSE, BOTH)),
+    Column("vendor_name",
+           lambda row: _in_use(row) and row["contracting_usage"] in {VENDOR, BOTH}, _find_vendors,
+           "owner.third_parties"),
     Column("have_ato", _in_use, selections=YES_NO),
-    Column("system_name_ato", _authorized),
+    Column("system_name_ato", lambda row: _in_use(row) and row["have_ato"] == "Yes"),
     Column("data_description", _in_use, _find_data, "data.source"),
-    Column("link_to_data", _never, _find_link, "data.url"),
+    Column("link_to_data", _never,
+           lambda r: next((part.url for part in r.data if part.url), None), "data.url"),
     Column("has_pii", _in_use, _find_personal, "data.personal_data", YES_NO),
     Column("pia_url", _never, _find_assessment, "legal.assessments"),
     Column("demographic_features", _in_use, selections=(
@@ -258,7 +221,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "Ability Status", "Residency Status", "Marital Status", "Income", "Employment Status",
         "None of the above", "Other"), several=True),
     Column("has_custom_code", _in_use, selections=YES_NO),
-    Column("code_url", _never, _find_code, "owner.links"),
+    Column("code_url", _never, lambda r: next(
+        (u for t, u in r.owner.links.items() if "code" in t.casefold()), None), "owner.links"),
     Column("hi_testing_conducted", _high_impact, selections=DONE),
     Column("hi_assessment_completed", _high_impact, selections=DONE),
     Column("hi_potential_impacts", _high_impact, _find_impacts, "fairness.harms_benefits"),

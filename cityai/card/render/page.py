@@ -107,29 +107,30 @@ def render_html(
     translator = translator or open_translator(record, code)
     checks = tally_statuses(f.status for f in record.findings)
     styles = share_styles(figures)
-    page = (
-        open_environment()
-        .get_template("card.html.j2")
-        .render(
-            make_words(translator),
-            translator=translator,
-            record=record,
-            language=code,
-            languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES if c in codes],
-            own_language=own_language,
-            figures={f.name: f for f in figures},
-            keys=head.arrange_keys(record),
-            failed=head.arrange_failed(record),
-            unsure=(unsure := head.arrange_unsure(record)),
-            unsure_pairs=checks.unknown - sum(len(notice.first) for notice in unsure),
-            checks=checks,
-            required=[g for g in record.gaps if g.required],
-            script=read_script("alive.js"),
-            picture=lambda svg: show_picture(svg, translator, styles),
-            picture_styles=write_styles(styles),
-        )
+    return fill_template(
+        "card.html.j2",
+        translator,
+        record=record,
+        language=code,
+        languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES if c in codes],
+        own_language=own_language,
+        figures={f.name: f for f in figures},
+        keys=head.arrange_keys(record),
+        failed=head.arrange_failed(record),
+        unsure=(unsure := head.arrange_unsure(record)),
+        unsure_pairs=checks.unknown - sum(len(notice.first) for notice in unsure),
+        checks=checks,
+        required=[g for g in record.gaps if g.required],
+        script=read_script("alive.js"),
+        picture=lambda svg: show_picture(svg, translator, styles),
+        picture_styles=write_styles(styles),
     )
-    return tidy_page(page)
+
+
+def fill_template(name: str, translator: Translator, **given: Any) -> str:
+    """Fill a template of the card, its words in the translator's language."""
+    template = open_environment().get_template(name)
+    return tidy_page(template.render(make_words(translator), translator=translator, **given))
 
 
 def make_words(translator: Translator) -> dict[str, Any]:

@@ -6,15 +6,9 @@ from dataclasses import dataclass
 
 from cityai.card.impact_words import ANNOUNCED, name_impact
 from cityai.card.portfolio import Entry, Portfolio, Tested, WorstGap
-from cityai.card.render.page import (
-    Language,
-    list_languages,
-    make_words,
-    name_page,
-    open_environment,
-)
+from cityai.card.render.page import Language, fill_template, list_languages, name_page
 from cityai.card.render.release import Decided, list_decided
-from cityai.card.render.scripts import read_script, tidy_page
+from cityai.card.render.scripts import read_script
 from cityai.card.words import (
     LIFE_PHASES,
     VERDICT_MARKS,
@@ -106,26 +100,20 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
     given = {k: v for e in portfolio.systems for k, v in e.said.get(language, {}).items()}
     cities = frozenset(e.city for e in portfolio.systems)
     translator = Translator(language, cities, given=given)
-    page = (
-        open_environment()
-        .get_template("portfolio.html.j2")
-        .render(
-            make_words(translator),
-            translator=translator,
-            language=language,
-            languages=[
-                Language(c, NAMES[c], name_portfolio(c))
-                for c in list_portfolio_languages(portfolio)
-            ],
-            portfolio=portfolio,
-            rows=rows,
-            words=VERDICT_WORDS,
-            order={word: i for i, word in enumerate(VERDICT_MARKS)},
-            phases=[p for p in LIFE_PHASES.items() if any(r.entry.phase == p[0] for r in rows)],
-            script=read_script("portfolio.js"),
-        )
+    return fill_template(
+        "portfolio.html.j2",
+        translator,
+        language=language,
+        languages=[
+            Language(c, NAMES[c], name_portfolio(c)) for c in list_portfolio_languages(portfolio)
+        ],
+        portfolio=portfolio,
+        rows=rows,
+        words=VERDICT_WORDS,
+        order={word: i for i, word in enumerate(VERDICT_MARKS)},
+        phases=[p for p in LIFE_PHASES.items() if any(r.entry.phase == p[0] for r in rows)],
+        script=read_script("portfolio.js"),
     )
-    return tidy_page(page)
 
 
 def arrange_row(entry: Entry, language: str = "en") -> Row:

@@ -9,12 +9,10 @@ from cityai.card.impact_words import DECIDED_WORDS
 from cityai.card.record import MARKDOWN, CardRecord
 from cityai.card.release import DecisionPart, PhasePart, ReleasePart, take_out_release
 from cityai.card.render.markdown import escape_markdown
-from cityai.card.render.own_words import list_own_words
-from cityai.card.render.page import list_languages, make_words, name_page, open_environment
-from cityai.card.render.scripts import tidy_page
+from cityai.card.render.own_words import open_translator
+from cityai.card.render.page import fill_template, list_languages, name_page
 from cityai.card.words import LIFE_PHASES
 from cityai.i18n.messages import join, say, write_day
-from cityai.i18n.translator import Translator
 
 OPENED: Final = '<main id="main">\n'
 MARKS: Final = {"approved": "pass", "not approved": "not enough evidence"}
@@ -28,35 +26,23 @@ def put_in_release(
     made = {name: take_out_release(text.encode()).decode() for name, text in files.items()}
     if release is None:
         return made
-    own = record.record.words_language
-    codes = list_languages(record.record.languages, own)
+    codes = list_languages(record.record.languages, record.record.words_language)
     for code in codes:
         name = name_page(code, codes[0])
         if name in made:
-            block = _render_block(record, release, code, own)
+            block = fill_template(
+                "release.html.j2",
+                open_translator(record, code),
+                release=release,
+                shown=list_decided(release),
+                stopped=bool(release.decisions) and release.decisions[0].decision == "stop",
+                tell_decision=tell_decision,
+            )
             made[name] = made[name].replace(OPENED, OPENED + block, 1)
     if MARKDOWN in made:
         title, gap, rest = made[MARKDOWN].partition("\n\n")
         made[MARKDOWN] = title + gap + _write_markdown(release) + rest
     return made
-
-
-def _render_block(record: CardRecord, release: ReleasePart, code: str, own: str) -> str:
-    given = record.record.translations.get(code, {})
-    translator = Translator(code, list_own_words(record), own, given)
-    block = (
-        open_environment()
-        .get_template("release.html.j2")
-        .render(
-            make_words(translator),
-            translator=translator,
-            release=release,
-            shown=list_decided(release),
-            stopped=is_stopped(release),
-            tell_decision=tell_decision,
-        )
-    )
-    return tidy_page(block)
 
 
 def _write_markdown(release: ReleasePart) -> str:
@@ -94,11 +80,6 @@ def tell_decision(taken: DecisionPart) -> str:
     if taken.outdated:
         told.append(say("That was decided on another result than the one that stands here."))
     return join(" ", told)
-
-
-def is_stopped(release: ReleasePart) -> bool:
-    """Tell whether the last decision on an evaluation is to stop it."""
-    return bool(release.decisions) and release.decisions[0].decision == "stop"
 
 
 def list_decided(release: ReleasePart) -> list[Decided]:

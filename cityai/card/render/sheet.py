@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cityai.card.render.page import open_environment
-from cityai.card.render.scripts import tidy_page
+from cityai.card.render.page import fill_template
 from cityai.i18n.translator import Translator
 
 
@@ -42,6 +41,4 @@ class Sheet:
 
 def render_sheet(sheet: Sheet) -> str:
     """Render a sheet as one HTML file; the same sheet gives the same bytes."""
-    template = open_environment().get_template("sheet.html.j2")
-    page = template.render(sheet=sheet, translator=Translator("en"))
-    return tidy_page(page)
+    return fill_template("sheet.html.j2", Translator("en"), sheet=sheet)

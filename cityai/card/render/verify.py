@@ -7,8 +7,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from cityai.card.render.page import open_environment
-from cityai.card.render.scripts import read_script, tidy_page
+from cityai.card.render.page import fill_template
+from cityai.card.render.scripts import read_script
 from cityai.card.words import LIFE_PHASES
 from cityai.config.release import PHASES
 from cityai.i18n.catalogue import LOCALES, NAMES
@@ -47,50 +47,40 @@ WORDS: Final[dict[str, str]] = {
     ),
     "holds": say(
         "It holds: signatures, chain, hashes, and the rules for what is in use, as of {day}",
-        day="{day}",
     ),
-    "fails": say("It does not hold. Faults: {many}", many="{many}"),
-    "missing": say("{file} is missing", file="{file}"),
-    "changed": say("{file} is missing or was changed", file="{file}"),
-    "unlisted": say("{file} is not listed", file="{file}"),
-    "key_kind": say("the key of {name} is of another kind", name="{name}"),
+    "fails": say("It does not hold. Faults: {many}"),
+    "missing": say("{file} is missing"),
+    "changed": say("{file} is missing or was changed"),
+    "unlisted": say("{file} is not listed"),
+    "key_kind": say("the key of {name} is of another kind"),
     "form": say("it is written in another way"),
     "stranger": say("it was signed by a key that is not listed"),
-    "signature": say("the signature is not that of {name}", name="{name}"),
+    "signature": say("the signature is not that of {name}"),
     "no_act": say("it is no act of a review"),
     "follows": say("it does not follow the act before it"),
     "dated": say("it is dated before the act before it"),
-    "silent": say("the key of {name} does not speak on {day}", name="{name}", day="{day}"),
-    "number": say("here act {number} was expected", number="{number}"),
+    "silent": say("the key of {name} does not speak on {day}"),
+    "number": say("here act {number} was expected"),
     "given": say("the head that you gave"),
     "cut": say(
         "the chain was cut or written anew: {where} names an act that is not in it",
-        where="{where}",
     ),
-    "sealed": say("{file} was changed after it was sealed", file="{file}"),
-    "record": say("{file} was made from another record", file="{file}"),
+    "sealed": say("{file} was changed after it was sealed"),
+    "record": say("{file} was made from another record"),
     "suspended": say(
         "{phase}: version {version} is in use, and may not be used today",
-        phase="{phase}",
-        version="{version}",
     ),
-    "in_use": say("{phase}: version {version} is in use", phase="{phase}", version="{version}"),
-    "unused": say("{phase}: nothing is in use", phase="{phase}"),
-    "counts": say(
-        "{phase}: approvals that count today: {people}", phase="{phase}", people="{people}"
-    ),
+    "in_use": say("{phase}: version {version} is in use"),
+    "unused": say("{phase}: nothing is in use"),
+    "counts": say("{phase}: approvals that count today: {people}"),
     "overridden": say(
         "{phase}: allowed against the rules until {day}, by {who}: {reason}",
-        phase="{phase}",
-        day="{day}",
-        who="{who}",
-        reason="{reason}",
     ),
-    "until": say("{who} until {day}", who="{who}", day="{day}"),
+    "until": say("{who} until {day}"),
     "nobody": say("nobody yet"),
-    "short": say("missing: {many} of {role}", many="{many}", role="{role}"),
+    "short": say("missing: {many} of {role}"),
     "anyone": say("any role"),
-    "returned": say("returned by {who}", who="{who}"),
+    "returned": say("returned by {who}"),
     "yes": say("holds"),
     "condition": say("holds on a condition"),
     "no": say("does not hold"),
@@ -115,16 +105,9 @@ WORDS: Final[dict[str, str]] = {
     "stopped": say(
         "{phase}: it was decided on {day} to stop it, after the evaluation {name}, by {who}: "
         "{reason}",
-        phase="{phase}",
-        day="{day}",
-        name="{name}",
-        who="{who}",
-        reason="{reason}",
     ),
-    "key_days": say("{who}, from {since}", who="{who}", since="{since}"),
-    "key_ended": say(
-        "{who}, from {since} to {until}", who="{who}", since="{since}", until="{until}"
-    ),
+    "key_days": say("{who}, from {since}"),
+    "key_ended": say("{who}, from {since} to {until}"),
     "browser": say("this browser cannot check these signatures; use a newer one"),
     "no_script": say(
         "Without scripts nothing is checked here: the files are plain JSON, and the city's page "
@@ -138,18 +121,15 @@ def render_verifier(language: str) -> str:
     """Render the page: its only script is allowed by its SHA-256, and no request is."""
     said = {code: _translate(code) for code in LOCALES}
     first = language if language in said else next(iter(said))
-    page = (
-        open_environment()
-        .get_template("verify.html.j2")
-        .render(
-            script=read_script("verify.js"),
-            words=said[first],
-            language=first,
-            languages={code: NAMES[code] for code in said},
-            catalogue=Markup(json.dumps(said).replace("<", "\\u003c")),  # noqa: S704
-        )
+    return fill_template(
+        "verify.html.j2",
+        Translator(first),
+        script=read_script("verify.js"),
+        words=said[first],
+        language=first,
+        languages={code: NAMES[code] for code in said},
+        catalogue=Markup(json.dumps(said).replace("<", "\\u003c")),  # noqa: S704
     )
-    return tidy_page(page)
 
 
 def _translate(language: str) -> dict[str, str]:
