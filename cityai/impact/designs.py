@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+from scipy.special import ndtri
 
 from cityai.config.evaluation import Design
 from cityai.impact.discontinuity import measure_distance, regression_discontinuity
@@ -152,23 +153,37 @@ def _try_discontinuity(past: Past, rules: Rules) -> Option:
     """As it is analysed, over stretches of the past: a unit speaks on its first list."""
     apart = measure_distance(past.score, past.rank <= past.capacity, past.period)
     periods = max(round(rules.weeks / past.weeks), 1)
-    errors, reason, rng = [], "no past list has a cut-off", np.random.default_rng(SEED)
+    errors, told, reason = [], [], "no past list has a cut-off"
+    rng, quantile = np.random.default_rng(SEED), float(ndtri((1 + rules.confidence) / 2))
     for firsts in list_firsts(past, periods, STRETCHES):
         rows = firsts[np.isfinite(apart[firsts]) & (apart[firsts] != 0)]
         outcome, served = past.outcome[rows], apart[rows] > 0
         outcome[served] = inject_effect(outcome[served], rules.smallest, rng)[0]
         found = regression_discontinuity(outcome, apart[rows], confidence=rules.confidence)
-        errors.append(math.nan if found.standard_error is None else found.standard_error)
-        reason = found.reason if found.standard_error is None else reason
+        if (
+            found.estimate is None
+            or found.standard_error is None
+            or found.low is None
+            or found.high is None
+        ):
+            errors.append(math.nan)
+            told.append(math.nan)
+            reason = found.reason
+            continue
+        errors.append(found.standard_error)
+        ends = found.estimate - found.low, found.high - found.estimate
+        told.append(ends[int(rules.smallest < 0)] / quantile)
     if not np.isfinite(errors).any():
         return refuse_design("discontinuity", reason)
     span = min(periods, past.periods) * past.weeks
-    placebo = replace(simulate_estimates(np.array(errors), span), rate=LOCAL_RATE)
+    placebo = simulate_estimates(np.array(errors), span)
+    # Of yes and no the end that faces none may lie farther off than the error says.
+    placebo = replace(placebo, rate=LOCAL_RATE, error=np.resize(told, len(placebo.error)))
     option = rules.promise("discontinuity", placebo, 0.0)
-    told = [
+    notes = [
         option.reason,
         "only of those at the cut-off, and only while nobody moves a case across",
     ]
     if periods > past.periods and past.unit is not None:
-        told.append("the past is shorter than the evaluation, in which more come again")
-    return replace(option, reason="; ".join(filter(None, told)))
+        notes.append("the past is shorter than the evaluation, in which more come again")
+    return replace(option, reason="; ".join(filter(None, notes)))

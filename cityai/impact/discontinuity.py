@@ -2,7 +2,9 @@
 
 After Calonico, Cattaneo and Titiunik (2014, Econometrica 82(6)): a triangular kernel, the bandwidth
 that minimises the mean squared error of the difference, and an interval that allows for the
-curvature which a straight line leaves out.
+curvature which a straight line leaves out. Of yes and no, each end is at least as far as that of
+two score intervals (`bound_levels`): where few near the cut-off have the answer, or nobody has on
+one side, residuals hardly vary and would lend a certainty that nobody has.
 """
 
 from __future__ import annotations
@@ -12,17 +14,27 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from cityai.impact.difference_in_means import bound_effect
 from cityai.impact.fixed_effects import LEAST_F
-from cityai.impact.local_linear import Bandwidths, Side, fit_jump, select_bandwidths, split_sides
+from cityai.impact.local_linear import (
+    Bandwidths,
+    Jump,
+    Side,
+    fit_jump,
+    select_bandwidths,
+    split_sides,
+)
 from cityai.impact.lots import ARMS
 from cityai.impact.records import Effect, leave_undefined
+from cityai.inference.rate_intervals import bound_rate
 
 METHOD: Final = "regression discontinuity, local linear, robust bias-corrected"
 AT_CUT: Final = "effect at the cut-off"
 FUZZY: Final = "fuzzy regression discontinuity, local linear, robust bias-corrected"
 FOLLOWED_AT_CUT: Final = "effect at the cut-off of being treated, of those who follow (LATE)"
+STILL: Final = "the outcome does not vary near the cut-off"
 LEAST: Final = 20
 """Rows on either side below which nothing is said."""
 LEAST_VALUES: Final = 10
@@ -58,8 +70,11 @@ def regression_discontinuity(
     if reason := _tell_lack(*sides):
         return leave_undefined(reason, ARMS, METHOD, AT_CUT)
     h = select_bandwidths(*sides)
+    if not h.main > 0:
+        return leave_undefined(STILL, ARMS, METHOD, AT_CUT)
     fit = fit_jump(*sides, h)
-    return _bound_jump(fit.corrected, fit.error, sides, h, METHOD, AT_CUT, confidence, told)
+    found = _bound_jump(fit.corrected, fit.error, sides, h, METHOD, AT_CUT, confidence, told)
+    return _widen(found, bound_levels(fit, confidence)) if _is_yes_no(sides) else found
 
 
 def fuzzy_discontinuity(
@@ -97,6 +112,8 @@ def fuzzy_discontinuity(
         return leave_undefined(reason, ARMS, FUZZY, FOLLOWED_AT_CUT)
     # Both effects are of the same rows: those near enough for the outcome's own jump.
     h = select_bandwidths(*of_outcome)
+    if not h.main > 0:
+        return leave_undefined(STILL, ARMS, FUZZY, FOLLOWED_AT_CUT)
     of_treated = split_sides(received[known], score[known])
     first, whole = fit_jump(*of_treated, h), fit_jump(*of_outcome, h)
     strength = first.corrected**2 / first.error**2 if first.error > 0 else np.inf
@@ -110,7 +127,48 @@ def fuzzy_discontinuity(
     ]
     fit = fit_jump(linear[0], linear[1], h)
     estimate, said = ratio + fit.corrected, (FUZZY, FOLLOWED_AT_CUT, confidence, told)
-    return _bound_jump(estimate, fit.error, of_outcome, h, *said)
+    found = _bound_jump(estimate, fit.error, of_outcome, h, *said)
+    if not _is_yes_no(of_outcome):
+        return found
+    ends = [x / abs(first.plain) for x in bound_levels(whole, confidence)]
+    return _widen(found, (ends[0], ends[1]) if first.plain > 0 else (ends[1], ends[0]))
+
+
+def bound_levels(fit: Jump, confidence: float) -> tuple[float, float]:
+    """Bound the jump of a rate by the score intervals of its two levels (MOVER, Newcombe 1998).
+
+    Returns
+    -------
+    tuple of float
+        How far its ends lie below and above the estimate.
+    """
+    quantile = float(ndtri((1 + confidence) / 2))
+    value, variance, rows = (
+        np.array([getattr(level, name) for level in (fit.below, fit.above)])
+        for name in ("corrected", "variance", "rows")
+    )
+    rate = np.clip(value, 0.0, 1.0)
+    alone = rate * (1 - rate)
+    told = np.divide(alone, variance, out=rows.copy(), where=(alone > 0) & (variance > 0))
+    low, high = bound_rate(rate, np.minimum(told, rows), quantile)
+    (down_below, down_above), (up_below, up_above) = rate - low, high - rate
+    return math.hypot(down_above, up_below), math.hypot(up_above, down_below)
+
+
+def _is_yes_no(sides: tuple[Side, Side]) -> bool:
+    return all(np.isin(side.outcome, (0.0, 1.0)).all() for side in sides)
+
+
+def _widen(effect: Effect, ends: tuple[float, float]) -> Effect:
+    """Move the ends of an interval to where others lie farther from the estimate, and p with it."""
+    if not effect.known:
+        return effect
+    estimate, low, high = (float(x or 0.0) for x in (effect.estimate, effect.low, effect.high))
+    low, high = min(low, estimate - ends[0]), max(high, estimate + ends[1])
+    quantile = float(ndtri((1 + effect.confidence) / 2))
+    error = (estimate - low if estimate > 0 else high - estimate) / quantile
+    p_value = 2 * float(ndtr(-abs(estimate) / error))
+    return replace(effect, low=low, high=high, p_value=p_value)
 
 
 def _tell_lack(below: Side, above: Side) -> str:

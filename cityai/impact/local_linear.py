@@ -80,22 +80,54 @@ def _neighbour_residuals(side: Side) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True)
-class Jump:
-    """A jump at the cut-off: of two lines, bias-corrected, and the error of the latter."""
+class Level:
+    """The level at the cut-off from one side.
+
+    Attributes
+    ----------
+    plain, corrected : float
+        Of the line, and bias-corrected.
+    variance : float
+        Of the latter, robust.
+    rows : float
+        How many rows would tell as much if all counted alike (Kish 1965).
+    """
 
     plain: float
     corrected: float
-    error: float
+    variance: float
+    rows: float
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A jump at the cut-off: the levels below and above it."""
+
+    below: Level
+    above: Level
+
+    @property
+    def plain(self) -> float:
+        """Of two lines."""
+        return self.above.plain - self.below.plain
+
+    @property
+    def corrected(self) -> float:
+        """Bias-corrected."""
+        return self.above.corrected - self.below.corrected
+
+    @property
+    def error(self) -> float:
+        """Standard error of the latter."""
+        return float(np.sqrt(self.below.variance + self.above.variance))
 
 
 def fit_jump(below: Side, above: Side, h: Bandwidths) -> Jump:
     """Fit the jump between two sides of a cut-off."""
-    left, right = _fit_side(below, h), _fit_side(above, h)
-    error = float(np.sqrt(left[2] + right[2]))
-    return Jump(right[0] - left[0], right[1] - left[1], error)
+    return Jump(_fit_side(below, h), _fit_side(above, h))
 
 
-def _fit_side(side: Side, h: Bandwidths) -> tuple[float, float, float]:
+def _fit_side(side: Side, h: Bandwidths) -> Level:
     """Level at the cut-off from one side, the same bias-corrected, and its robust variance."""
     narrow, wide = side.weigh(h.main), side.weigh(h.bias)
     kept = (narrow > 0) | (wide > 0)
@@ -109,7 +141,8 @@ def _fit_side(side: Side, h: Bandwidths) -> tuple[float, float, float]:
     own = (inverse @ (line * narrow[:, None]).T)[0]
     bend = (_invert(curve, wide) @ (curve * wide[:, None]).T)[2]
     part = own - float((inverse @ missed)[0]) * bend
-    return float(own @ y), float(part @ y), float(part**2 @ residual**2)
+    rows = float(part.sum() ** 2 / (part @ part))
+    return Level(float(own @ y), float(part @ y), float(part**2 @ residual**2), rows)
 
 
 def select_bandwidths(below: Side, above: Side) -> Bandwidths:
@@ -122,6 +155,7 @@ def select_bandwidths(below: Side, above: Side) -> Bandwidths:
     2020, Econometrics Journal 23(2)). The first is a rule of thumb: 2.576 times the smaller of the
     standard deviation and the interquartile range over 1.349, times the number of different scores
     to the power of -1/5. Where a fifth of the rows repeat a score, it holds ten different ones.
+    Where nothing varies near the cut-off, widths are 0.
     """
     sides = (below, above)
     x = np.concatenate([side.score for side in sides])
@@ -135,7 +169,11 @@ def select_bandwidths(below: Side, above: Side) -> Bandwidths:
     rule = max(min(2.576 * spread * sum(map(len, values)) ** (-1 / 5), most), least)
     steep = [_weigh_bias(s, 3, 3, 4, rule, r) for s, r in zip(sides, reach, strict=True)]
     third = max(min(_balance(steep, 3, penalty=0.0), most), least)
+    if not third > 0:
+        return Bandwidths(0.0, 0.0)
     bias = min(_balance([_weigh_bias(s, 2, 2, 3, rule, third) for s in sides], 2), most)
+    if not bias > 0:
+        return Bandwidths(0.0, 0.0)
     main = min(_balance([_weigh_bias(s, 1, 0, 2, rule, bias) for s in sides], 1), most)
     return Bandwidths(main, bias)
 

@@ -143,6 +143,6 @@ def test_a_cut_off_is_promised_as_it_is_analysed_a_unit_once():
     )
     told = [found["discontinuity"].detectable for found in (once, whole)]
     # In 26 weeks a unit is on two lists.
-    assert told[0] == pytest.approx(2**0.4 * told[1], rel=0.15)
+    assert 1.2 < told[0] / told[1] < 1.8  # about 2 to the power of 0.4, and wider ends of few
     short = compare_designs(draw_past(weeks=10), -0.3, 26, edge=(15, 15), replays=100)
     assert "more come again" not in {o.design: o for o in short}["discontinuity"].reason

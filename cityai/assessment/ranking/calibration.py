@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from cityai.assessment.group_tables import find_hidden
-from cityai.assessment.metrics.calibration import cut_bands, fit_outcomes, measure_distance
+from cityai.assessment.metrics.calibration import (
+    NO_SCORE,
+    cut_bands,
+    fit_outcomes,
+    measure_distance,
+)
+from cityai.assessment.metrics.ranking import measure_ratio
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, Y_PRED, Y_TRUE
+from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.apply_rounding import COARSE
 from cityai.disclosure.primary_suppression import hide_cells, is_few
 from cityai.i18n.frames import choose_texts, make_frame
 from cityai.i18n.messages import say
 from cityai.i18n.messages import say as mark
-from cityai.inference.clustered_intervals import find_margin_by_entity
+from cityai.inference.clustered_intervals import bound_by_entity, find_margin_by_entity
 from cityai.records.audit_data import Scored
 from cityai.records.groups import Membership
 from cityai.records.metric import Floats
@@ -81,8 +88,8 @@ def _draw(
     curve = draw_curve(
         part[Y_TRUE].to_numpy(np.float64),
         part[Y_PRED].to_numpy(np.float64),
-        spec.policy.small_cell,
-        spec.policy.confidence,
+        pd.factorize(part[ENTITY])[0].astype(np.int64),
+        spec.policy,
         weight,
     )
     return curve.assign(**named)[["dimension", "group", *CURVE_COLUMNS]]
@@ -152,7 +159,11 @@ def _calibrate(
 
 
 def draw_curve(
-    truth: Floats, chance: Floats, least: int, confidence: float, weight: Floats | None = None
+    truth: Floats,
+    chance: Floats,
+    entity: np.ndarray,
+    policy: PolicySpec,
+    weight: Floats | None = None,
 ) -> pd.DataFrame:
     """Compare probabilities with outcomes by band of probability, each with as many cases.
 
@@ -160,10 +171,11 @@ def draw_curve(
     ----------
     truth, chance, weight
         As for `fit_outcomes`.
-    least : int
-        Bands with fewer yes or no, but some, are not shown.
-    confidence : float
-        Of the interval of each band's share (Wilson 1927).
+    entity : numpy.ndarray
+        Shape (n,), int64 codes from 0: cases of one entity resemble each other, which the
+        interval of a band's share allows for (`bound_by_entity`).
+    policy : PolicySpec
+        Bands with fewer yes or no than `small_cell`, but some, are not shown.
 
     Returns
     -------
@@ -175,6 +187,7 @@ def draw_curve(
     band, count = cut_bands(truth, chance, part)
     if count < 2:
         return pd.DataFrame(columns=CURVE_COLUMNS)
+    least = policy.small_cell
 
     def add(values: Floats) -> Floats:
         return np.bincount(band, weights=part * values, minlength=count).astype(np.float64)
@@ -182,7 +195,10 @@ def draw_curve(
     n, yes = add(np.ones(len(truth))), add(truth)
     mean, share = add(chance) / n, yes / n
     noise = np.sqrt(np.bincount(band, weights=part**2 * chance * (1 - chance), minlength=count))
-    low, high = _bound_share(share, n, confidence)
+    own = (np.where(band == k, part, 0.0) for k in range(count))
+    shares = [replace(measure_ratio(w * truth, w, NO_SCORE), counted=w) for w in own]
+    ends = [bound_by_entity(x, entity, policy.confidence, policy.min_blocks) for x in shares]
+    low, high = np.transpose(ends)
     edges = pd.Series(chance).groupby(band)
     small = is_few(yes, least) | is_few(n - yes, least)
     hidden = hide_cells(yes, small, least)
@@ -208,11 +224,3 @@ def draw_curve(
 def hide_bands(curve: pd.DataFrame) -> pd.DataFrame:
     """Hide every band of a curve, with the reason."""
     return curve.assign(**dict.fromkeys(COUNTED, np.nan), reason=COARSE)
-
-
-def _bound_share(share: Floats, count: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Bound shares by Wilson's interval (1927, doi:10.1080/01621459.1927.10502953)."""
-    z = float(norm.ppf((1 + confidence) / 2))
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return middle - half, middle + half

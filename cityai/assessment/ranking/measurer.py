@@ -100,8 +100,8 @@ class ListMeasurer:
         Lists of other capacities lie inside each other, and bands of the score in them: beside a
         list that is small itself they would narrow its counts, so none is shown.
         """
-        policy, chance = self.spec.policy, self.table[Y_PRED].to_numpy(np.float64)
-        curve = draw_curve(self.whole.truth, chance, policy.small_cell, policy.confidence)
+        whole, chance = self.whole, self.table[Y_PRED].to_numpy(np.float64)
+        curve = draw_curve(whole.truth, chance, whole.entity, self.spec.policy)
         at_capacity = trace_capacity_curve(self.table, models, self.spec)
         if self.small.bound(Y_PRED) is not None:
             curve, at_capacity = hide_bands(curve), hide_capacities(at_capacity)

@@ -17,6 +17,7 @@ from cityai.card.draft.rounding import count_decimals
 from cityai.card.record.impact import ImpactEffect, ImpactPart
 from cityai.card.verify.claims import Claim, refuse_claim
 from cityai.card.verify.impact_places import (
+    NORMAL,
     Counted,
     count_change,
     count_mixture,
@@ -166,14 +167,15 @@ def _count_jump(rows: pd.DataFrame, widths: tuple[float, ...]) -> Counted:
     """Jump at the cut-off between two weighted lines, less the bend that a parabola shows.
 
     A parabola without an end shows none. Residuals of the interval are the parabola's, so that its
-    half is alike and not the same.
+    half is alike and not the same. Of yes and no each end is at least as far as that of Wilson's
+    intervals of both levels.
     """
     if not widths:
         return Counted(math.nan, math.nan, 0, 0)
     main, bias = widths
     rows = rows[rows["value"].notna() & rows["apart"].notna() & (rows["apart"] != 0)]
     jump = square = 0.0
-    near = 0
+    near, levels = 0, []
     for sign in (1, -1):
         own = rows[rows["apart"] * sign > 0]
         x, y = own["apart"].to_numpy(float), own["value"].to_numpy(float)
@@ -189,9 +191,27 @@ def _count_jump(rows: pd.DataFrame, widths: tuple[float, ...]) -> Counted:
             part = line - math.fsum(line * x**2) * solved[0] / bias**2
             fitted = parabola @ (solved @ y)
         jump += sign * math.fsum(part * y)
-        square += math.fsum((part * (y - fitted)) ** 2)
+        strays = math.fsum((part * (y - fitted)) ** 2)
+        square += strays
         near += int((narrow > 0).sum())
-    return Counted(jump, math.sqrt(square), near, near)
+        levels.append(_bound_level(math.fsum(part * y), math.fsum(part**2), strays))
+    error = math.sqrt(square)
+    if not rows["value"].isin((0, 1)).all():
+        return Counted(jump, error, near, near)
+    ends = [max(NORMAL * error, math.hypot(levels[i][0], levels[1 - i][1])) for i in (0, 1)]
+    return Counted(jump, error, near, near, math.fsum(ends) / 2 / error if error else NORMAL)
+
+
+def _bound_level(level: float, square: float, strays: float) -> tuple[float, float]:
+    """How far Wilson's interval of a level reaches down and up, of rows that count unequally."""
+    rate, rows = min(max(level, 0.0), 1.0), 1 / square
+    alone = rate * (1 - rate)
+    if alone and strays:
+        rows = min(rows, alone / strays)
+    held = NORMAL**2 / rows
+    middle = (rate + held / 2) / (1 + held)
+    half = math.sqrt(held * (alone + held / 4)) / (1 + held)
+    return rate - middle + half, middle + half - rate
 
 
 def _count_treated(rows: pd.DataFrame, _widths: tuple[float, ...]) -> float:
