@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
+from cityai.assessment.more_words import round_up
 from cityai.findings import Status
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import join, say_n, write
@@ -141,6 +142,6 @@ def _say_unpassable(mute: int, exact: int, words: Mapping[str, str]) -> str:
 
 
 def _say_size(metric: Metric, size: float, facts: AuditData) -> str:
-    least = say.round_up(size)
+    least = round_up(size)
     whole = least >= 0.02 and abs(least * 100 - round(least * 100)) < 1e-9
     return say.say_gap(metric, least, facts.unit, 0 if whole else 1, sign="")

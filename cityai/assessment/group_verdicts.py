@@ -10,6 +10,7 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.group_tables import count_under
+from cityai.assessment.more_words import most_blocks, tell_more
 from cityai.columns import EVERYWHERE
 from cityai.config.project import AuditableSpec
 from cityai.findings import Status
@@ -159,8 +160,8 @@ def _foresee(
     bounds = (found.alone_low, found.alone_high) if inside else (found.gap_low, found.gap_high)
     low, high = (float(x[g]) for x in bounds)
     few, many = foresee_blocks(gap, low, high, limit, blocks, periods=design.blocks == "periods")
-    told = say.tell_more(few, many, blocks, design.word, design.days, float(found.members[g]))
-    return told, many if many <= say.most_blocks(blocks, design.days) else math.inf
+    told = tell_more(few, many, blocks, design.word, design.days, float(found.members[g]))
+    return told, many if many <= most_blocks(blocks, design.days) else math.inf
 
 
 def judge_dimensions(

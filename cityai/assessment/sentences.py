@@ -8,19 +8,10 @@ from typing import Any, Final
 
 from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics.amounts import AGAINST
+from cityai.assessment.more_words import tell_more
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
-from cityai.i18n.messages import (
-    COUNT,
-    Message,
-    capitalize,
-    count_points,
-    join,
-    say,
-    say_n,
-    write,
-    write_bounds,
-)
+from cityai.i18n.messages import COUNT, Message, capitalize, count_points, join, say, say_n, write
 from cityai.inference.equivalence import Grade, Verdict
 from cityai.records.audit_data import AuditData, GroupTable
 from cityai.records.metric import Metric
@@ -59,28 +50,11 @@ NO_INTERVAL: Final = say(
     "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
     " {limit}: {reason}."
 )
-MORE: Final = say("About {many} more {blocks} like these would decide it.")
-MORE_COUNTED: Final = say(
-    "About {many} more {blocks} like these would decide it; {counted} of them would count in this "
-    "figure."
-)
-MORE_PERIODS: Final = say("About {many} more {blocks} like these, over {span}, would decide it.")
-AT_LEAST: Final = say("At least {few} more {blocks} like these would be needed to decide it.")
-AT_LEAST_COUNTED: Final = say(
-    "At least {few} more {blocks} like these would be needed to decide it; {few_counted} of them "
-    "would count in this figure."
-)
-NEVER: Final = say(
-    "More {blocks} alone are not likely to decide it: more than ten times as many would be needed."
-)
-TEN_YEARS: Final = say("It will not be decided within ten years at this limit.")
 TOO_FEW: Final = say("no interval from {blocks} {word}; at least {least} are needed")
 UNVARYING: Final = say("no interval, because nothing varied between {word}")
 UNSURE: Final = say(
     "no interval, because so few {word}, or so few that count, do not show how far it may vary"
 )
-DECADE: Final = 3652.5
-"""Days; what takes longer is not told as a number of periods."""
 FEW_FOR_DECIMALS: Final = 200
 """Below this amount a share is said in whole percent: decimals would give the count away."""
 RANKED: Final = say(
@@ -217,64 +191,6 @@ def tell_group(
         reference=reference,
         metric=say_value(metric, reference_value, unit, digits),
     )
-
-
-def tell_more(
-    few: float, many: float, blocks: float, word: str, days: float, members: float
-) -> str:
-    """Say how much more evidence would decide a gap: a range, in time where it takes time.
-
-    Parameters
-    ----------
-    few, many : float
-        Further blocks, from `foresee_blocks`.
-    blocks : float
-        Those that there are.
-    word : str
-        What several are called.
-    days : float
-        From one period to the next; NaN of entities.
-    members : float
-        Entities for each that counts in the figure.
-    """
-    timed, most = math.isfinite(days), most_blocks(blocks, days)
-    if not few <= most:
-        return TEN_YEARS if timed else NEVER.format(blocks=word)
-    words = {"blocks": word, "few": _round_up(few * members), "few_counted": _round_up(few)}
-    counted = members > 1.05
-    if not many <= most:
-        return (AT_LEAST_COUNTED if counted else AT_LEAST).format(**words)
-    words["many"] = write_bounds(words["few"], _round_up(many * members))
-    words["counted"] = write_bounds(words["few_counted"], _round_up(many))
-    if timed:
-        return MORE_PERIODS.format(span=_say_span(few * days, many * days), **words)
-    return (MORE_COUNTED if counted else MORE).format(**words)
-
-
-def _say_span(low: float, high: float) -> str:
-    """Say how long something takes, from days: in months, in years from two on."""
-    months = high < 730
-    first, last = (math.ceil(d / (365.25 / 12 if months else 365.25)) for d in (low, high))
-    span = write_bounds(write(first, ","), write(last, ","))
-    if months:
-        return say_n("{span} month", "{span} months", last, span=span)
-    return say_n("{span} year", "{span} years", last, span=span)
-
-
-def most_blocks(blocks: float, days: float) -> float:
-    """Return how many more blocks can be waited for: ten years of periods, ten times as many."""
-    return DECADE / days if math.isfinite(days) else 10 * blocks
-
-
-def round_up(size: float) -> float:
-    """Round up to two digits: nothing smaller is promised."""
-    unit = 10.0 ** (math.floor(math.log10(size)) - 1) if size > 0 else 1.0
-    return float(f"{math.ceil(size / unit - 1e-9) * unit:.2g}")
-
-
-def _round_up(count: float) -> str:
-    """Say a number that is only about so: two digits of it."""
-    return write(math.ceil(round_up(count)), ",")
 
 
 def tell_verdict(

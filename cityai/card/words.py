@@ -1,23 +1,19 @@
-"""The card's fixed words and the way it writes numbers.
+"""The card's fixed words.
 
 All in plain English, as a record holds it; `cityai.i18n` says it in other languages.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
 from cityai.assessment.metrics import METRICS, find_metric
-from cityai.i18n.messages import count_points, say, write
-
-MOST_FIGURES: Final = 20_000
-"""Figures that are kept as they are written: those of many places are often the same."""
+from cityai.i18n.messages import join, say
 
 VERDICTS: Final[dict[str, str]] = {
     "pass": say("Within the limit"),
@@ -132,6 +128,10 @@ VERDICT_MARKS: Final[dict[str, str]] = {
 """The outcome that each word is marked like."""
 
 
+NAMED: Final = 3
+"""Names in a line; of more the number is said."""
+
+
 class Own(str):
     """Words of the city or of a person, shown as they were written."""
 
@@ -146,8 +146,6 @@ class Code(str):
 
 PAIR: Final = " * "
 """Between the names of two dimensions whose groups are combined."""
-
-MISSING: Final = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,84 +185,6 @@ def order_metrics(names: Iterable[str]) -> list[str]:
     missed = ("under_forecast_share", "bias", "coverage", "false_negative_rate")
     first = (*missed, *(metric.name for metric in METRICS))
     return sorted(names, key=lambda n: (first.index(n) if n in first else len(first), n))
-
-
-def write_number(value: float | None, unit: str) -> str:
-    """Write a figure as a reader reads it: shares as percent, thousands with commas.
-
-    The figure is not rounded further: what the record holds is what the page shows.
-    """
-    if value is None or not math.isfinite(value):
-        return MISSING
-    if unit == "share":
-        return _trim(value, 2, "%")
-    text = _trim(value, 4)
-    return text if unit in {"ratio", ""} else text + " " + unit
-
-
-def write_gap(value: float | None, unit: str, *, signed: bool = True) -> str:
-    """Write a difference, signed or not; differences of shares are percentage points."""
-    if value is None or not math.isfinite(value):
-        return MISSING
-    text = write_bare(value, unit, gap=signed)
-    if unit == "share":
-        return count_points(text)
-    return text if unit in {"ratio", ""} else text + " " + unit
-
-
-def write_interval(low: float | None, high: float | None, unit: str, *, gap: bool = False) -> str:
-    """Write an interval, or a dash where there is none."""
-    if low is None or high is None:
-        return MISSING
-    write_end = write_gap if gap else write_number
-    finite = math.isfinite(low) and math.isfinite(high)
-    left = write_bare(low, unit, gap=gap) if finite else write_end(low, unit)
-    return say("{left} to {right}", left=left, right=write_end(high, unit))
-
-
-def write_figure(
-    value: float | None, between: tuple[float, float] | None, unit: str, *, gap: bool = False
-) -> str:
-    """Write a figure, or what it lies between where it is not said exactly."""
-    if between is None:
-        return write_gap(value, unit) if gap else write_number(value, unit)
-    low, high = between
-    if gap or (low > 0 and not (unit == "share" and high >= 1)):
-        return write_interval(low, high, unit, gap=gap)
-    least, most = write_number(low, unit), write_number(high, unit)
-    if low <= 0:
-        return say("at most {most}", most=most)
-    return say("at least {least}", least=least)
-
-
-def round_brief(value: float | None, unit: str) -> float | None:
-    """Round to two significant digits, as figures outside the annex are; some is never all."""
-    if not value or not math.isfinite(value):
-        return value
-    rounded = round(value, 1 - math.floor(math.log10(abs(value))))
-    return 0.99 if unit == "share" and value < 1 <= rounded else rounded
-
-
-def write_brief(value: float | None, unit: str) -> str:
-    """Write a figure with two significant digits."""
-    return write_number(round_brief(value, unit), unit)
-
-
-def write_brief_figure(value: float | None, between: tuple[float, float] | None, unit: str) -> str:
-    """Write a figure with two significant digits, or the range that it is said to lie in."""
-    return write_brief(value, unit) if between is None else write_figure(value, between, unit)
-
-
-def write_brief_gap(gap: float | None, between: tuple[float, float] | None, unit: str) -> str:
-    """Write a gap with two significant digits, or the range that it is said to lie in."""
-    if between is None:
-        return write_gap(round_brief(gap, unit), unit)
-    return write_figure(gap, between, unit, gap=True)
-
-
-def write_count(value: float | None) -> str:
-    """Write a whole number with commas."""
-    return MISSING if value is None else write(value, ",.0f")
 
 
 def say_share(share: float, one: str, *, coarse: bool = False) -> str:
@@ -328,21 +248,12 @@ def _plural(one: str) -> str:
     return f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
 
 
-def write_bare(value: float, unit: str, *, gap: bool) -> str:
-    """Write a number without its unit: shares in percent."""
-    size = value * 100 if unit == "share" else value
-    return _trim(size, 2 if unit == "share" else 4, sign="+" if gap else "")
-
-
-@lru_cache(maxsize=MOST_FIGURES, typed=True)
-def _trim(value: float, decimals: int, share: str = "", sign: str = "") -> str:
-    """Write a number with as many decimals as say something, with print's minus."""
-    size = abs(value * 100 if share else value)
-    if size and size < 0.5 * 10.0**-decimals:
-        decimals = -math.floor(math.log10(float(f"{size:.1g}")))
-    text = f"{size:.{decimals}f}".rstrip("0") if decimals else f"{size:.0f}"
-    kept = len(text.partition(".")[2])
-    return write(value if float(text) else 0.0, f"−{sign},.{kept}{share or 'f'}")
+def name_some(names: Sequence[str]) -> str:
+    """Name the first of several, and say how many more there are."""
+    unique = [*dict.fromkeys(names)]
+    told = join("; ", unique[:NAMED])
+    more = len(unique) - NAMED
+    return told if more <= 0 else say("{told}; and {more} more", told=told, more=more)
 
 
 def name_candidate(name: str, own: Iterable[str] = ()) -> str:

@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from cityai.card.numbers import write_brief_gap
 from cityai.card.render.matrix import Body, arrange_worst
 from cityai.card.words import (
     GRADES,
@@ -20,7 +21,6 @@ from cityai.card.words import (
     VERDICT_WORDS,
     VERDICTS,
     describe_metric,
-    write_brief_gap,
 )
 from cityai.cli.console import clean
 from cityai.cli.summary import LABEL, show_path

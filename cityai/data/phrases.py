@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
 from cityai.i18n.messages import join, say, write
 
 MOST_NAMED: Final = 10
@@ -20,6 +18,5 @@ def list_names(names: Sequence[str], count: int | None = None) -> str:
 
 
 def write_share(value: float) -> str:
-    """Write a share in percent, to a tenth."""
-    # A share that is not whole must not be rounded to 100 %.
-    return write(float(np.floor(value * 1000)) / 1000, ".1%")
+    """Write a share in percent, to a tenth; what is not whole is never printed as 100 %."""
+    return write(min(value, 0.999) if value < 1 else value, ".1%")

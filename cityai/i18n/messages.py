@@ -272,8 +272,7 @@ def count_periods(n: int, period: str) -> str:
 
 def count_points(points: str) -> str:
     """Count percentage points, written already: ``+0.4 points``, ``1 point``."""
-    value = points.value if isinstance(points, Figure) else 0
-    return say_n("{n} point", "{n} points", 1 if value in (1, -1) else 2, n=points)
+    return say_n("{n} point", "{n} points", 1 if points.strip("+−") == "1" else 2, n=points)
 
 
 def _fill(template: str, given: Mapping[str, object]) -> Message:

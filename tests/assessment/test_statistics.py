@@ -15,7 +15,7 @@ from scipy import stats
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from cityai.assessment.metrics import build_sums, find_metrics
-from cityai.assessment.sentences import tell_more
+from cityai.assessment.more_words import tell_more
 from cityai.findings import Status
 from cityai.inference.autocorrelation import (
     LEAST_PERIODS,

@@ -147,3 +147,11 @@ def test_no_legend_is_cut_off_at_the_edge_of_its_picture(name, monkeypatch):
     """On a telephone too: two columns of a legend once ended in "what happ"."""
     record = CardRecord.model_validate_json((CARDS / name / "card.json").read_bytes())
     assert list_cut(record, monkeypatch) == []
+
+
+def test_a_name_that_a_city_translated_has_room_in_the_picture():
+    """ "menos de 18", where "under 18" had stood, once began left of the picture."""
+    record = CardRecord.model_validate_json((CARDS / "clinic_no_shows" / "card.json").read_bytes())
+    drawn = {figure.name: figure for figure in draw_figures(record)}
+    assert drawn["worst"].wide.labels["menos de 18"] == ("under 18", 24)
+    assert labels.speakers == []

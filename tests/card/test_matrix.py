@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityai.card.counts import find_worst, list_judged, rank_result
+from cityai.card.numbers import round_brief, write_brief
 from cityai.card.render.annex import arrange_verdicts
 from cityai.card.render.matrix import arrange_matrix, arrange_worst, list_dimensions
-from cityai.card.words import PAIR, round_brief, write_brief
+from cityai.card.words import PAIR
 
 
 def change(record, choose, **facts):
@@ -40,7 +41,7 @@ def test_the_worst_served_group_and_its_dimension_come_first(worst):
     )
     assert first.rows[0][0].text == group.group
     assert (first.verdict.status, first.verdict.mark) == ("fail", "fail")
-    assert [c.text for c in first.rows[0] if c.status == "fail"] == ["35%, worse"]
+    assert [c.text for c in first.rows[0] if c.status == "fail"] == ["35.1%, worse"]
     assert find_worst(record.fairness.results).group == group.group
 
 
@@ -49,7 +50,7 @@ def test_who_is_better_served_is_said_to_be_so_and_comes_later(worst):
     better = change(record, lambda r: r.status == "fail", gap=-0.3, gap_low=-0.4, gap_high=-0.2)
     assert find_worst(better.fairness.results).group != group.group
     texts = [c.text for b in arrange_matrix(better).bodies for row in b.rows for c in row]
-    assert "35%, better" in texts
+    assert "35.1%, better" in texts
 
 
 def test_nobody_is_called_worst_served_of_whom_nothing_is_decided(worst, city):
@@ -97,4 +98,5 @@ def test_two_digits_and_some_is_never_all(share):
     brief = round_brief(share, "share")
     assert 0 < brief < 1
     assert abs(brief - share) <= 0.05 * share
-    assert len(write_brief(share, "share").strip("%").replace(".", "").strip("0")) <= 2
+    written = write_brief(share, "share").strip("%").replace(".", "").strip("0")
+    assert len(written) <= 2 or (len(written) == 3 and written.endswith("5"))  # a half stays

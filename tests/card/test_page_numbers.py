@@ -12,9 +12,9 @@ import pytest
 from pydantic import BaseModel
 
 from cityai.card.figures import draw_figures
+from cityai.card.numbers import round_brief, write_count, write_gap, write_number
 from cityai.card.render.page import render_html
 from cityai.card.verify import read_record
-from cityai.card.words import round_brief, write_count, write_gap, write_number
 from cityai.i18n.collect import PACKAGE, _extract_messages
 from cityai.i18n.messages import write_day
 

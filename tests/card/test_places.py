@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.card.draft.places import _list_rows
-from cityai.card.words import write_number
+from cityai.card.numbers import write_number
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import Figure, say
 

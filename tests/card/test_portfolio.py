@@ -13,12 +13,13 @@ from html.parser import HTMLParser
 import pytest
 
 from cityai.card.counts import find_worst
+from cityai.card.numbers import write_brief
 from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio, write_portfolio
 from cityai.card.record import CardRecord, seal_record, write_lines
 from cityai.card.render.page import name_page
 from cityai.card.render.portfolio import arrange_row, name_portfolio, render_portfolio
 from cityai.card.render.scripts import read_script
-from cityai.card.words import GRADES, VERDICT_WORDS, VERDICTS, write_brief
+from cityai.card.words import GRADES, VERDICT_WORDS, VERDICTS
 from cityai.i18n.catalogue import LOCALES
 from cityai.pipeline.portfolio import publish_portfolio
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityai.assessment.metrics import find_metrics
-from cityai.assessment.sentences import say_ends, say_share, say_value, tell_more
+from cityai.assessment.more_words import tell_more
+from cityai.assessment.sentences import say_ends, say_share, say_value
 from cityai.card.draft.data import _list_measures
 from cityai.card.draft.evaluation import _draft_series
 from cityai.card.draft.rounding import round_figure
@@ -20,12 +21,12 @@ from cityai.card.draft.sentences import describe_series
 from cityai.card.draft.withheld import Withheld
 from cityai.card.figures.canvas import drawing
 from cityai.card.figures.evidence import draw_quality
+from cityai.card.numbers import MISSING, write_number
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.ranked import CapacityPoint, RankedPart
 from cityai.card.render.data_tables import arrange_quality_by_place
 from cityai.card.render.ranked import tell_rival
 from cityai.card.render.tables import arrange_groups, make_grid
-from cityai.card.words import MISSING, write_number
 from cityai.card.words import say_share as say_on_card
 from cityai.columns import AREA
 from cityai.records.metric import Metric
@@ -164,6 +165,9 @@ def draw_point(model: str, capacity: int, precision: float | None) -> CapacityPo
         (0.9, 1.0, np.nan, 6.0, "About 6 more places like these would decide it; 1 of them"),
         (0.9, 1.0, np.nan, 9.0, "About 9 more places like these would decide it; 1 of them"),
         (3.0, 3.9, 7.0, 1.0, "About 3 to 4 more places like these, over 1 month, would"),
+        (0.4, 1.0, np.nan, 1.0, "About 1 more like these would decide it."),
+        (0.4, np.inf, np.nan, 1.0, "At least 1 more like these would be needed to decide it."),
+        (0.2, 1.9, np.nan, 1.0, "About 1 to 2 more places like these would decide it."),
         (60, 104.0, 7.0, 1.0, "over 14 to 24 months"),
         (120, 150.0, 7.0, 1.0, "over 3 years"),
     ],

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from cityai.card.impact_words import ANNOUNCED, name_impact
+from cityai.card.numbers import write_gap, write_interval
 from cityai.card.record import CardRecord
 from cityai.card.record.described import Change
 from cityai.card.record.impact import ImpactFound, ImpactPart
-from cityai.card.words import write_gap, write_interval
 from cityai.i18n.messages import join, say, write_day
 
 FOUND: Final = "found.word"

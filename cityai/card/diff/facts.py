@@ -8,17 +8,11 @@ from typing import Any, Final
 
 from cityai.card.diff.evaluations import list_evaluations
 from cityai.card.draft.gaps import QUESTIONS
+from cityai.card.numbers import write_count
 from cityai.card.record import CardRecord
 from cityai.card.record.described import Change, ChangeKind
 from cityai.card.record.fairness import GroupResult
-from cityai.card.words import (
-    PAIR,
-    STATUS_WORDS,
-    VERDICT_WORDS,
-    VERDICTS,
-    describe_metric,
-    write_count,
-)
+from cityai.card.words import PAIR, STATUS_WORDS, VERDICT_WORDS, VERDICTS, describe_metric
 from cityai.columns import DECIDING
 from cityai.i18n.messages import capitalize, count_periods, join, say, write
 

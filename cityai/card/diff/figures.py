@@ -17,11 +17,12 @@ import numpy as np
 from scipy.stats import t as student
 
 from cityai.assessment.baseline_words import name_baseline
+from cityai.card.numbers import write_gap, write_interval, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.described import Basis, Change, Weight
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import Number, index_whole
-from cityai.card.words import PAIR, describe_metric, write_gap, write_interval, write_number
+from cityai.card.words import PAIR, describe_metric
 from cityai.columns import BASELINE, EVERYWHERE, FOLD, FORECAST
 from cityai.i18n.messages import join, say
 

@@ -11,18 +11,17 @@ import pandas as pd
 
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.sentences import fill_told, tell_value
+from cityai.card.numbers import (
+    write_brief,
+    write_figure,
+    write_hundredths,
+    write_number,
+    write_sure,
+)
 from cityai.card.record.measured import Comparison
 from cityai.card.record.part import Number, index_whole
 from cityai.card.record.ranked import RankedPart
-from cityai.card.words import (
-    name_one,
-    round_brief,
-    say_share,
-    write_brief,
-    write_figure,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import name_one, say_share
 from cityai.columns import BASELINE, DECISION, EVERYWHERE, FORECAST, HEADLINE, LIST_HEADLINE, Y_TRUE
 from cityai.disclosure.small_whole import bound_whole, count_kinds
 from cityai.i18n.messages import capitalize, join, name_period, say, write
@@ -172,17 +171,16 @@ def _tell_error(error: float, other: float | None, label: str, unit: str) -> str
     if other is None:
         return say(
             "On average the forecast misses by {error} {unit} in every 100.",
-            error=write(error * 100, ".0f" if error >= 0.01 else ".1f"),
+            error=write_hundredths(error)[0],
             unit=unit,
         )
-    apart = min(error, other) >= 0.01 and round(error * 100) != round(other * 100)
-    form = ".0f" if apart else ".1f"
+    own, beside = write_hundredths(error, other)
     return say(
         "On average the forecast misses by {error} {unit} in every 100; {label}, by {other}.",
-        error=write(error * 100, form),
+        error=own,
         unit=unit,
         label=label,
-        other=write(other * 100, form),
+        other=beside,
     )
 
 
@@ -201,7 +199,7 @@ def _tell_list(
     if own is not None and own.value is not None:
         told = say(
             "What is found is found {own} sooner than in the order that really happened.",
-            own=_write_sure(own, "days"),
+            own=write_sure(own.value, own.low, own.high, "days"),
         )
         if other is not None and other.value is not None and other.n == own.n:
             score = write_brief(other.value, "days")
@@ -228,17 +226,19 @@ def _tell_top(ranked: RankedPart) -> list[str]:
     other = ranked.find_declared(f"{BASELINE}{ranked.practice}")
     if own is None or own.precision is None:
         return []
+    beside = other.precision if other is not None else None
+    figures = write_hundredths(*(s for s in (own.precision, beside) if s is not None))
     told = say(
-        "Of 100 {cases} that this list puts first, about {precision:.0f} turn out so: {outcome}.",
+        "Of 100 {cases} that this list puts first, about {precision} turn out so: {outcome}.",
         cases=ranked.cases,
-        precision=own.precision * 100,
+        precision=figures[0],
         outcome=ranked.outcome,
     )
-    if other is not None and other.precision is not None:
+    if beside is not None:
         told += " " + say(
-            "With {practice_label} it is about {precision:.0f}.",
+            "With {practice_label} it is about {precision}.",
             practice_label=ranked.practice_label,
-            precision=other.precision * 100,
+            precision=figures[-1],
         )
     return [told]
 
@@ -248,32 +248,25 @@ def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
     other = ranked.find_declared(f"{BASELINE}{ranked.practice}")
     if own is None or own.recall is None:
         return []
+    beside = other.recall if other is not None else None
+    figures = write_hundredths(*(s for s in (own.recall, beside) if s is not None))
     said = [
         say(
-            "With {capacity:,} {cases} per {per} it finds {found:.0f} of every 100 such cases.",
+            "With {capacity:,} {cases} per {per} it finds {found} of every 100 such cases.",
             capacity=own.capacity,
             cases=ranked.cases,
             per=name_period(ranked.per),
-            found=own.recall * 100,
+            found=figures[0],
         )
     ]
-    if other is not None and other.recall is not None:
+    if beside is not None:
         said.append(
             say(
-                "With {practice_label} it is {found:.0f}.",
+                "With {practice_label} it is {found}.",
                 practice_label=ranked.practice_label,
-                found=other.recall * 100,
+                found=figures[-1],
             )
         )
     if other is not None and status not in {"pass", "fail"}:
         said.append(say("The test cannot say yet which of the two is better at other times."))
     return [join(" ", said)]
-
-
-def _write_sure(number: Number, unit: str) -> str:
-    """Write a figure with its interval, where it has one."""
-    told = write_brief(number.value, unit)
-    if number.low is None or number.high is None:
-        return told
-    low, high = round_brief(number.low, unit), round_brief(number.high, unit)
-    return say("{told} ({low})", told=told, low=write_interval(low, high, unit))

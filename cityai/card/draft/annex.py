@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from cityai.assessment.more_words import round_up
 from cityai.assessment.proxies import CODE as PROXY
 from cityai.assessment.proxies import TOGETHER
-from cityai.assessment.sentences import round_up
 from cityai.assessment.shares import CODE as REPRESENTATION
 from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.rounding import round_figure

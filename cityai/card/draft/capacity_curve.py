@@ -10,6 +10,7 @@ import pandas as pd
 from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.draft.values import TOO_FEW, as_count, as_number, as_text
 from cityai.card.draft.withheld import Withheld
+from cityai.card.numbers import write_interval, write_number
 from cityai.card.record.ranked import (
     AttentionResult,
     CapacityPoint,
@@ -18,7 +19,7 @@ from cityai.card.record.ranked import (
     RankedPart,
     SlopeResult,
 )
-from cityai.card.words import PAIR, write_interval, write_number
+from cityai.card.words import PAIR
 from cityai.columns import EVERYWHERE, FORECAST
 from cityai.i18n.messages import say
 

@@ -8,9 +8,9 @@ from typing import Final
 from cityai.card.draft.grounds import Grounds
 from cityai.card.draft.sentences import name_result
 from cityai.card.draft.values import TOO_FEW
-from cityai.card.draft.verdict_words import name_some
 from cityai.card.record.described import Condition, FindingPart
 from cityai.card.record.fairness import GroupResult
+from cityai.card.words import name_some
 from cityai.i18n.messages import say, say_n, write_day
 
 MONTH: Final = 30.44

@@ -16,6 +16,7 @@ from cityai.card.draft.places import name_places
 from cityai.card.draft.rounding import PERIOD_STEP, round_figure, round_people
 from cityai.card.draft.values import as_count, as_number, as_text
 from cityai.card.draft.withheld import Withheld
+from cityai.card.numbers import write_count
 from cityai.card.record.measured import (
     DataPart,
     LeftPart,
@@ -24,7 +25,6 @@ from cityai.card.record.measured import (
     Rejected,
     VersionPart,
 )
-from cityai.card.words import write_count
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.impact_words import PROBED_WORDS
+from cityai.card.numbers import write_gap, write_interval
 from cityai.card.record.impact import (
     ImpactEffect,
     ImpactFollowed,
@@ -19,7 +20,6 @@ from cityai.card.record.impact import (
     ImpactLooked,
     ImpactPart,
 )
-from cityai.card.words import write_gap, write_interval
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say, say_n, write_day
 

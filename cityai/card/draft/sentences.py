@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from cityai.card.counts import Tally, tally_groups
 from cityai.card.draft.rounding import SMALL_GROUP
+from cityai.card.numbers import write_count, write_number
 from cityai.card.record.fairness import GroupPart, GroupResult
 from cityai.card.record.measured import Driver, PlaceResult, SeriesPoint
-from cityai.card.words import (
-    describe_metric,
-    find_side,
-    name_one,
-    say_share,
-    write_count,
-    write_number,
-)
+from cityai.card.words import describe_metric, find_side, name_one, say_share
 from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
 from cityai.i18n.messages import count_periods, join, name_periods, say, say_n, write
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from cityai.assessment.spending import CHANCE, SHARES
 from cityai.card.draft.rounding import round_figure, round_people
+from cityai.card.numbers import write_interval, write_number
 from cityai.card.record.ranked import WorthShare, WorthWay
-from cityai.card.words import write_interval, write_number
 from cityai.columns import AVERAGE_BY, BASELINE, CITY_SCORE, FORECAST
 from cityai.disclosure.primary_suppression import is_few
 from cityai.i18n.messages import capitalize, join, say, write

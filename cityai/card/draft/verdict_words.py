@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from cityai.assessment.baseline_words import STAND_IN
 from cityai.assessment.metrics import find_metric
 from cityai.card.draft.grounds import Grounds
 from cityai.card.draft.sentences import name_result
+from cityai.card.numbers import is_half, round_brief, write_brief, write_figure
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.ranked import RankedPart
-from cityai.card.words import (
-    describe_metric,
-    find_side,
-    name_one,
-    round_brief,
-    say_share,
-    write_figure,
-)
+from cityai.card.words import describe_metric, find_side, name_one, name_some, say_share
 from cityai.columns import BASELINE, EVERYWHERE, FORECAST, HEADLINE
 from cityai.i18n.messages import join, name_period, say, say_n, write
 
-NAMED: Final = 3
-"""Names in a line; of more the number is said."""
 GOAL: Final = 0.02
 """Shares from here on are said out of a hundred, smaller ones out of a thousand."""
 
@@ -277,7 +268,7 @@ def _tell_figure(
     elif metric == "under_forecast_share":
         said = say_share(value, name_one(counted))
     elif metric == "bias":
-        size = write(abs(value), ".0%" if abs(value) >= 0.1 else ".1%")
+        size = write_brief(abs(value), unit)
         said = say("{size} too high", size=size) if value > 0 else say("{size} too low", size=size)
     elif unit == "share":
         base = _choose_base(value, None)
@@ -331,18 +322,11 @@ def tell_unknown(grounds: Grounds) -> str:
     return join(" ", said) if said else say("No check is open, and no question.")
 
 
-def name_some(names: Sequence[str]) -> str:
-    """Name the first of several, and say how many more there are."""
-    unique = [*dict.fromkeys(names)]
-    told = join("; ", unique[:NAMED])
-    more = len(unique) - NAMED
-    return told if more <= 0 else say("{told}; and {more} more", told=told, more=more)
-
-
 def _choose_base(own: float, other: float | None) -> int:
     shares = [own] if other is None else [own, other]
     alike = other is not None and own != other and _count(own, 100) == _count(other, 100)
-    return 1000 if alike or 0 < min(shares) < GOAL else 100
+    between = any(is_half(share, 2) for share in shares)  # rounded once already
+    return 1000 if alike or between or 0 < min(shares) < GOAL else 100
 
 
 def _count(share: float, base: int) -> str:

@@ -12,8 +12,8 @@ from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.draft.shares import list_shares, name_fact, tell_shares
 from cityai.card.draft.values import TOO_FEW, as_number, read_status
 from cityai.card.draft.withheld import Withheld
+from cityai.card.numbers import write_number
 from cityai.card.record.ranked import Role, WorthGroup, WorthPart, WorthWay
-from cityai.card.words import write_number
 from cityai.columns import AREA_AVERAGE, BASELINE, ENTITY, FORECAST
 from cityai.data.periods import by_period
 from cityai.i18n.messages import capitalize, join, say, write

@@ -12,6 +12,8 @@ from cityai.card.figures.maps import Outlines, draw_map, read_outlines
 from cityai.card.figures.places import draw_places
 from cityai.card.figures.plane import draw_plane
 from cityai.card.record import CardRecord
+from cityai.card.render.own_words import open_translator
+from cityai.i18n.catalogue import LOCALES
 
 
 def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[Figure, ...]:
@@ -25,7 +27,7 @@ def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[
         ranked list ``capacity``, ``curve`` and ``need-1`` ... too. The same record gives the same
         bytes.
     """
-    with drawing():
+    with drawing(open_translator(record, code) for code in LOCALES if code != "en"):
         drawn = [
             draw_series(record),
             *(draw_groups(record, d, i) for i, d in enumerate(record.fairness.dimensions, 1)),

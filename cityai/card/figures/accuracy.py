@@ -21,14 +21,16 @@ from cityai.card.figures.canvas import (
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
+from cityai.card.numbers import MISSING, write_count, write_gap, write_interval, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.part import Number
-from cityai.card.words import MISSING, write_count, write_gap, write_interval, write_number
-from cityai.columns import BASELINE
+from cityai.columns import BASELINE, HEADLINE
 from cityai.i18n.messages import count_periods, join, name_periods, say, write, write_day
 
 PERCENT = FuncFormatter(lambda value, _: write_number(round(value, 3), "share"))
+LEGEND = 46
+"""Letters of a label in a legend: as many as the names of baselines have, in every language."""
 THOUSANDS = FuncFormatter(lambda value, _: write(value, ",.10g"))
 
 
@@ -127,7 +129,7 @@ def _plot_series(axes: Axes, points: Sequence[SeriesPoint], label: str, width: f
     if any(p.practice is not None for p in points):
         axes.plot(
             x, [float("nan") if p.practice is None else p.practice for p in points],
-            color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)), label=fit_label(label, 34),
+            color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)), label=fit_label(label, LEGEND),
         )  # fmt: skip
     axes.plot(
         x, [p.forecast or 0.0 for p in points], color=FIRST, linewidth=2, label=say("forecast")
@@ -208,19 +210,21 @@ def draw_folds(record: CardRecord) -> Figure | None:
     starts = {str(f.number): f.test_first for f in folds}
     others = [b.name for b in record.model.baselines]
     labels = {b.name: b.label for b in record.model.baselines}
-    lines = {
-        name: _pick(record.eval.metrics, "wape", "fold", f"{BASELINE}{name}") for name in others
-    }
     x = list(range(len(points)))
+    lines: dict[str, list[float | None]] = {}
+    for name in others:
+        found = _pick(record.eval.metrics, "wape", "fold", f"{BASELINE}{name}")
+        by_fold = {n.slice["fold"]: n.value for n in found}
+        lines[name] = [by_fold.get(n.slice["fold"]) for n in points]
 
     def draw(width: float) -> Sheet:
         sheet, (axes,) = open_sheet(width, 2.7)
         styles = [(0, (4, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)), (0, (2, 3))]
         for i, (name, line) in enumerate(lines.items()):
-            if len(line) == len(points):
+            if None not in line:
                 axes.plot(
-                    x, [n.value or 0.0 for n in line], color=SECOND, linewidth=1.3,
-                    linestyle=styles[i % len(styles)], label=fit_label(labels[name], 34),
+                    x, line, color=SECOND, linewidth=1.3,  # type: ignore[arg-type]
+                    linestyle=styles[i % len(styles)], label=fit_label(labels[name], LEGEND),
                 )  # fmt: skip
         axes.plot(
             x,
@@ -244,8 +248,9 @@ def draw_folds(record: CardRecord) -> Figure | None:
         return sheet
 
     values = [n.value or 0.0 for n in points]
-    rival = lines.get(record.eval.practice, [])
-    wins = sum((a.value or 0) < (b.value or 0) for a, b in zip(points, rival, strict=False))
+    part = record.eval
+    against = (c for c in part.comparisons if (c.baseline, c.metric) == (part.practice, HEADLINE))
+    rival = next((c for c in against if c.folds), None)
     alternative = say(
         "Line chart of the average error in {points} replays of the past, from "
         "{values} to {values2}.",
@@ -256,9 +261,9 @@ def draw_folds(record: CardRecord) -> Figure | None:
     if rival:
         alternative += " " + say(
             "It was less than that of {practice_label} in {wins} of {rival}.",
-            practice_label=record.eval.practice_label,
-            wins=wins,
-            rival=len(rival),
+            practice_label=part.practice_label,
+            wins=rival.folds_won,
+            rival=rival.folds,
         )
     columns = (
         say("Replay"),
@@ -271,10 +276,7 @@ def draw_folds(record: CardRecord) -> Figure | None:
             n.slice["fold"],
             write_day(starts[n.slice["fold"]]) if n.slice["fold"] in starts else MISSING,
             write_number(n.value, n.unit),
-            *(
-                write_number(lines[o][i].value, "share") if i < len(lines[o]) else MISSING
-                for o in others
-            ),
+            *(write_number(lines[name][i], "share") for name in others),
         )
         for i, n in enumerate(points)
     )

@@ -25,11 +25,12 @@ from matplotlib.text import Text
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import Formatter, MaxNLocator
 
-from cityai.card.figures.labels import drawn_labels
+from cityai.card.figures.labels import drawn_labels, speakers
 from cityai.card.figures.marks import MarkedAxes
 from cityai.card.figures.plain_svg import INK, LINE, MUTED, SVG, clean
 from cityai.i18n.messages import Figure as Printed
 from cityai.i18n.messages import Message, write
+from cityai.i18n.translator import Translator
 
 WIDE: Final = 7.6
 NARROW: Final = 3.75
@@ -127,8 +128,11 @@ class Figure:
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Draw in the house style; labels in any script are left to the reader's fonts."""
+def drawing(translators: Iterable[Translator] | None = None) -> Iterator[None]:
+    """Draw in the house style; labels in any script are left to the reader's fonts.
+
+    They have room in every language of `translators`.
+    """
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
@@ -138,7 +142,12 @@ def drawing() -> Iterator[None]:
             "ignore", message=r"constrained_layout not applied", category=UserWarning
         )
         drawn_labels.clear()
-        yield
+        before = [*speakers]
+        speakers[:] = before if translators is None else translators
+        try:
+            yield
+        finally:
+            speakers[:] = before
 
 
 def open_sheet(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
@@ -13,18 +13,11 @@ from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, s
 from cityai.card.figures.labels import fit_label, shorten
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
+from cityai.card.numbers import MISSING, write_count, write_figure, write_interval, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart, GroupResult
 from cityai.card.record.ranked import CapacityPoint, CurvePoint
-from cityai.card.words import (
-    MISSING,
-    PAIR,
-    describe_metric,
-    write_count,
-    write_figure,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import PAIR, describe_metric
 from cityai.columns import BASELINE, EVERYWHERE
 from cityai.i18n.messages import join, say, write
 
@@ -102,14 +95,20 @@ def draw_capacity(record: CardRecord) -> Figure | None:
     return make_figure(
         "capacity",
         say("What more or less capacity would find"),
-        say(
-            "Share of all true cases that is found, by the share that can be acted on. Band: the "
-            "interval of this list. Dotted upright line: the capacity that the city has."
-        ),
+        join(" ", _tell_capacity(own)),
         alternative,
         draw,
         Table(CAPACITY_COLUMNS, tuple(write_point(p) for p in part.capacity)),
     )
+
+
+def _tell_capacity(own: Sequence[CapacityPoint]) -> Iterator[str]:
+    """Explain the curve, and what is drawn beside it."""
+    yield say("Share of all true cases that is found, by the share that can be acted on.")
+    if any(p.recall_low is not None and p.recall_high is not None for p in own):
+        yield say("Band: the interval of this list.")
+    if any(p.declared for p in own):
+        yield say("Dotted upright line: the capacity that the city has.")
 
 
 CAPACITY_COLUMNS = (

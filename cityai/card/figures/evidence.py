@@ -20,9 +20,9 @@ from cityai.card.figures.canvas import (
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import FIRST, INK, SECOND
+from cityai.card.numbers import write_count, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import QualityPoint
-from cityai.card.words import write_count, write_number
 from cityai.i18n.messages import join, say, write_day
 
 MOST_DRIVERS = 10

@@ -14,13 +14,7 @@ from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, MUTED, PANEL, SECOND
-from cityai.card.record import CardRecord
-from cityai.card.record.fairness import DimensionPart, GroupResult
-from cityai.card.words import (
-    PAIR,
-    VERDICTS,
-    describe_metric,
-    order_metrics,
+from cityai.card.numbers import (
     write_bare,
     write_count,
     write_figure,
@@ -28,6 +22,9 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
+from cityai.card.record import CardRecord
+from cityai.card.record.fairness import DimensionPart, GroupResult
+from cityai.card.words import PAIR, VERDICTS, describe_metric, order_metrics
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import capitalize, join, say
 

@@ -9,10 +9,11 @@ from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, s
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, PANEL, SECOND
+from cityai.card.numbers import write_gap, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart
 from cityai.card.record.measured import GroupDriver
-from cityai.card.words import PAIR, write_gap, write_number
+from cityai.card.words import PAIR
 from cityai.i18n.messages import join, say
 
 SHOWN = 3

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache
 from typing import Final
 
-from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.messages import Figure as Printed
 from cityai.i18n.messages import Message
 from cityai.i18n.stored import clean_text
@@ -15,6 +13,8 @@ from cityai.i18n.translator import Translator
 
 drawn_labels: Final[dict[str, tuple[str, int]]] = {}
 """Labels of the present drawing: as drawn, in full, and how long they may become."""
+speakers: Final[list[Translator]] = []
+"""What says the labels of the present drawing in the languages of its page."""
 
 
 def fit_label(text: str, most: int) -> str:
@@ -24,7 +24,7 @@ def fit_label(text: str, most: int) -> str:
     full, and the page cuts what it says in its own language.
     """
     full = text if isinstance(text, Message | Printed) else _write_line(text)
-    told = [full, *(translator.translate(full) for translator in _open_translators())]
+    told = [full, *(translator.translate(full) for translator in speakers)]
     said = [_write_line(text) for text in told]
     longest = max(map(len, said))
     for room in range(most, most + 80):
@@ -32,11 +32,6 @@ def fit_label(text: str, most: int) -> str:
         if drawn_labels.setdefault(drawn, (full, most)) == (full, most) or room >= longest:
             break
     return drawn
-
-
-@cache
-def _open_translators() -> tuple[Translator, ...]:
-    return tuple(Translator(language) for language in LOCALES if language != "en")
 
 
 def shorten(text: str, length: int) -> str:

@@ -15,8 +15,8 @@ from matplotlib.path import Path as Outline
 from cityai.card.figures.canvas import DOTS, LOW, Figure, make_figure, open_sheet
 from cityai.card.figures.places import error_of, order_places, rank_places, tabulate_places
 from cityai.card.figures.plain_svg import INK, PANEL, PLACE, SCALE
+from cityai.card.numbers import write_interval, write_number
 from cityai.card.record import CardRecord
-from cityai.card.words import write_interval, write_number
 from cityai.errors import DataError
 from cityai.i18n.messages import join, say
 
@@ -153,8 +153,8 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
     )
     alternative = (
         say(
-            "Map of {known} {places_label}, darker where the average error is larger: "
-            "from {known2} to {known3}.",
+            "Map of {known} {places_label}, which stand out more where the average error is "
+            "larger: from {known2} to {known3}.",
             known=len(known),
             places_label=record.eval.places_label,
             known2=write_number(known[0], "share"),
@@ -167,7 +167,7 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
         "map",
         say("Average error on the map"),
         say(
-            "Darker: larger error. Outlines: {boundaries}.",
+            "The more a place stands out, the larger its error. Outlines: {boundaries}.",
             boundaries=record.eval.boundaries,
         ),
         alternative,

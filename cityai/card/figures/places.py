@@ -12,10 +12,11 @@ from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, s
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import FIRST, LINE, MUTED, SECOND
+from cityai.card.numbers import MISSING, write_bare, write_count, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import PlaceResult
 from cityai.card.record.part import index_whole
-from cityai.card.words import MISSING, describe_metric, write_bare, write_count, write_number
+from cityai.card.words import describe_metric
 from cityai.columns import FORECAST
 from cityai.i18n.messages import join, name_period, say, write_day
 

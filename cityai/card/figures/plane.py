@@ -19,8 +19,9 @@ from cityai.card.figures.canvas import (
 )
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.plain_svg import FIRST, INK, LINE, MUTED, PANEL, SVG
+from cityai.card.numbers import write_bare, write_gap, write_interval, write_number
 from cityai.card.record.fairness import OptionResult, OptionsPart
-from cityai.card.words import describe_metric, write_bare, write_gap, write_interval, write_number
+from cityai.card.words import describe_metric
 from cityai.i18n.messages import join, say
 
 DOT = 13

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from cityai.card.numbers import write_figure
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DataPart
 from cityai.card.registers.register import (
@@ -23,7 +24,7 @@ from cityai.card.registers.register import (
     tell_overrides,
 )
 from cityai.card.release import ReleasePart
-from cityai.card.words import PAIR, check_link, write_figure
+from cityai.card.words import PAIR, check_link
 from cityai.config.words import NotApplicable
 from cityai.i18n.stored import clean_text
 

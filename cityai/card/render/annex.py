@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from cityai.card.draft.verdict import RULES
+from cityai.card.numbers import MISSING, write_count, write_gap, write_interval, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.described import VerdictPart
 from cityai.card.record.fairness import DimensionPart
 from cityai.card.render.tables import Cell, Grid, make_grid, tabulate
-from cityai.card.words import (
-    MISSING,
-    VERDICT_WORDS,
-    Code,
-    Own,
-    describe_metric,
-    name_verdict,
-    write_count,
-    write_gap,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import VERDICT_WORDS, Code, Own, describe_metric, name_verdict
 from cityai.i18n.messages import join, say
 
 TOGETHER = "all together"

@@ -20,6 +20,7 @@ from cityai.card.figures.paper import (
     Tightness,
 )
 from cityai.card.figures.pen import fit_sheet, write_pdf
+from cityai.card.numbers import write_brief_figure, write_brief_gap, write_gap
 from cityai.card.record import CardRecord
 from cityai.card.record.described import VerdictPart
 from cityai.card.record.fairness import GroupResult
@@ -41,9 +42,6 @@ from cityai.card.words import (
     describe_metric,
     find_side,
     name_verdict,
-    write_brief_figure,
-    write_brief_gap,
-    write_gap,
 )
 from cityai.columns import BASELINE, FORECAST
 from cityai.i18n.messages import join, say, write_day

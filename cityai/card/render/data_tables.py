@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cityai.card.counts import tally_statuses
+from cityai.card.numbers import write_count, write_number
 from cityai.card.record import CardRecord
 from cityai.card.render.tables import Grid, mark_status, tabulate
-from cityai.card.words import QUALITY_DIMENSIONS, Code, Own, write_count, write_number
+from cityai.card.words import QUALITY_DIMENSIONS, Code, Own, name_some
 from cityai.i18n.messages import say
 
-ORDER = ("fail", "not enough evidence", "pass", "suppressed", "not applicable")
-"""What decides of several outcomes, first to last."""
+TOLD = (
+    ("fail", say("{n:,} of {all:,} checks failed")),
+    ("not enough evidence", say("{n:,} of {all:,} checks cannot be told")),
+    ("pass", say("{n:,} of {all:,} checks passed")),
+    ("suppressed", say("{n:,} of {all:,} checks not shown")),
+)
+"""Outcomes that are counted, and what is said of each: the first there is decides, and is said
+first. What only informs is no check."""
 
 
 def arrange_quality(record: CardRecord) -> Grid:
@@ -33,11 +40,25 @@ def arrange_quality(record: CardRecord) -> Grid:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """One dimension of quality: how many measures hold their limit."""
+    """One dimension of quality: how its measures came out, the gravest first.
+
+    Attributes
+    ----------
+    asked : str
+        What is asked.
+    status, held : str
+        The outcome that decides, and how many came out so.
+    others : tuple of str
+        How many came out otherwise.
+    failed : str
+        Which failed; of many the first three.
+    """
 
     asked: str
-    held: str
     status: str
+    held: str
+    others: tuple[str, ...]
+    failed: str
 
 
 def list_dimensions(record: CardRecord) -> list[Quality]:
@@ -45,13 +66,14 @@ def list_dimensions(record: CardRecord) -> list[Quality]:
     measures = [m for d in record.data for m in d.quality if m.limit is not None]
     found = []
     for dimension, asked in QUALITY_DIMENSIONS.items():
-        tally = tally_statuses(m.status for m in measures if m.dimension == dimension)
-        if not tally.total:
-            continue
-        held = say("{passed} of {all} checks passed", passed=tally.passed, all=tally.total)
-        if tally.hidden:
-            held = say("{held}, {hidden} not shown", held=held, hidden=tally.hidden)
-        found.append(Quality(asked, held, next(s for s in ORDER if s in tally.by_status)))
+        own = [m for m in measures if m.dimension == dimension]
+        tally = tally_statuses(m.status for m in own)
+        counts, total = tally.by_status, tally.total - tally.informed
+        told = [(s, form.format(n=counts[s], all=total)) for s, form in TOLD if s in counts]
+        if told:
+            (status, held), *others = told
+            failed = name_some([m.measure for m in own if m.status in {"fail", "error"}])
+            found.append(Quality(asked, status, held, tuple(text for _, text in others), failed))
     return found
 
 

@@ -6,19 +6,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cityai.card.counts import Tally, tally_groups
+from cityai.card.numbers import write_alike, write_brief, write_brief_figure, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
-from cityai.card.record.part import index_whole
-from cityai.card.words import (
-    PAIR,
-    describe_metric,
-    find_side,
-    write_brief,
-    write_brief_figure,
-    write_number,
-)
+from cityai.card.record.part import Number, index_whole
+from cityai.card.words import PAIR, describe_metric, find_side
 from cityai.columns import BASELINE, FORECAST, HEADLINE, LIST_HEADLINE
-from cityai.i18n.messages import say
+from cityai.i18n.messages import say, say_n
 
 SHOWN = 2
 """Findings of one title that stand at the top; more are one click away."""
@@ -49,22 +43,17 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
     for metric in choose_headline(record)[: find_headline(record).keys]:
         own, other = overall.get((FORECAST, metric)), overall.get((practice, metric))
         if own is not None:
+            figures = _write_pair(own, other)
             beside = (
                 say(
                     "{value} with {practice_label}",
-                    value=write_brief_figure(other.value, other.between, other.unit),
+                    value=figures[1],
                     practice_label=record.eval.practice_label,
                 )
                 if other and (other.between or other.value is not None)
                 else ""
             )
-            keys.append(
-                Key(
-                    describe_metric(metric).label,
-                    write_brief_figure(own.value, own.between, own.unit),
-                    beside,
-                )
-            )
+            keys.append(Key(describe_metric(metric).label, figures[0], beside))
     held = overall.get((FORECAST, "coverage"))
     if held is not None and held.value is not None:
         meant = say(
@@ -74,12 +63,21 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
         keys.append(Key(describe_metric("coverage").label, write_brief(held.value, "share"), meant))
     groups = tally_groups(record.fairness.results)
     if groups.total:
-        n = groups.failed or groups.passed
-        told = say("{n} of {total} fail", n=n, total=groups.total)
-        if not groups.failed:
-            told = say("{n} of {total} pass", n=n, total=groups.total)
+        told = (
+            say_n("{n} of {all} fails", "{n} of {all} fail", groups.failed, all=groups.total)
+            if groups.failed
+            else say_n("{n} of {all} passes", "{n} of {all} pass", groups.passed, all=groups.total)
+        )
         keys.append(Key(say("Fair to all groups?"), told, _tell_checks(groups)))
     return tuple(keys)
+
+
+def _write_pair(own: Number, other: Number | None) -> list[str]:
+    """Write a figure and the one beside it, both as finely; or the ranges that they lie in."""
+    pair = [own] if other is None else [own, other]
+    if any(n.between for n in pair):
+        return [write_brief_figure(n.value, n.between, n.unit) for n in pair]
+    return write_alike([n.value for n in pair], own.unit)
 
 
 def _tell_checks(groups: Tally) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from cityai.card.impact_words import PROBED_WORDS
+from cityai.card.numbers import MISSING, write_count, write_gap, write_interval, write_number
 from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactLooked, ImpactPart
 from cityai.card.render.tables import Cell, Grid, make_grid, tabulate
-from cityai.card.words import MISSING, write_count, write_gap, write_interval, write_number
 from cityai.i18n.messages import join, say, write_day
 
 ARMS: Final = {"served": say("Drawn to be served"), "not served": say("Drawn to wait")}

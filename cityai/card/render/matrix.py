@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cityai.card.counts import find_worst, list_judged, name_worst, rank_group
+from cityai.card.numbers import (
+    MISSING,
+    count_decimals,
+    find_finest,
+    write_brief_figure,
+    write_brief_gap,
+    write_sure,
+    write_to,
+)
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart, DimensionVerdict, FairnessPart, GroupResult
 from cityai.card.render.tables import Cell
 from cityai.card.words import (
     BEYOND,
-    MISSING,
     PAIR,
     Own,
     describe_metric,
     find_side,
     name_verdict,
     order_metrics,
-    round_brief,
-    write_brief,
-    write_brief_figure,
-    write_brief_gap,
-    write_interval,
 )
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
@@ -115,12 +118,13 @@ def arrange_matrix(record: CardRecord, most: int | None = None) -> Matrix:
     results = [r for r in record.fairness.results if PAIR not in r.dimension]
     known = {r.metric for r in results if r.limit is not None and _is_told(r)}
     metrics = [m for m in order_metrics(record.fairness.limits) if m in known]
+    decimals = {m: _find_decimals(r for r in results if r.metric == m) for m in metrics}
     bodies = [
         body
         for dimension in list_dimensions(record)
-        if (body := _arrange_dimension(dimension, metrics, record.fairness, most)).rows
+        if (body := _arrange_dimension(dimension, decimals, record.fairness, most)).rows
     ]
-    if bodies and metrics and (whole := _write_whole(metrics, results)):
+    if bodies and metrics and (whole := _write_whole(decimals, results)):
         bodies.insert(0, Body("", Judged(""), "", (whole,)))
     columns = (say("Group"), *(describe_metric(m).label for m in metrics))
     caption = name_worst(results) if most else say("All groups ({n})", n=count_groups(record))
@@ -132,21 +136,26 @@ def _is_told(result: GroupResult) -> bool:
     return result.value is not None or result.status != "not applicable"
 
 
-def _write_whole(metrics: Sequence[str], results: Sequence[GroupResult]) -> tuple[Cell, ...]:
+def _find_decimals(results: Iterable[GroupResult]) -> int:
+    """Return how finely a column writes its figures."""
+    return max((find_finest((r.value, r.reference_value), r.unit) for r in results), default=0)
+
+
+def _write_whole(decimals: Mapping[str, int], results: Sequence[GroupResult]) -> tuple[Cell, ...]:
     """Write what the groups are compared with, where that is everyone."""
     found = {r.metric: r for r in results if r.reference == EVERYWHERE and r.limit is not None}
-    if not any(m in found and found[m].reference_value is not None for m in metrics):
+    if not any(m in found and found[m].reference_value is not None for m in decimals):
         return ()
     values = [
-        write_brief(found[m].reference_value, found[m].unit) if m in found else MISSING
-        for m in metrics
+        write_to(found[m].reference_value, found[m].unit, n) if m in found else MISSING
+        for m, n in decimals.items()
     ]
     return (Cell(say("Everyone")), *map(Cell, values))
 
 
 def _arrange_dimension(
     dimension: DimensionPart,
-    metrics: Sequence[str],
+    decimals: Mapping[str, int],
     fairness: FairnessPart,
     most: int | None,
 ) -> Body:
@@ -158,7 +167,7 @@ def _arrange_dimension(
     )
     by_key = {(r.group, r.metric): r for r in own}
     rows = tuple(
-        (Cell(Own(g.name)), *(_judge(by_key.get((g.name, m))) for m in metrics))
+        (Cell(Own(g.name)), *(_judge(by_key.get((g.name, m)), n) for m, n in decimals.items()))
         for g in groups[:most]
     )
     verdicts = [v for v in fairness.verdicts if v.dimension == dimension.name]
@@ -166,14 +175,14 @@ def _arrange_dimension(
     return Body(dimension.label, verdict, told, rows, find_worst(own))
 
 
-def _judge(result: GroupResult | None) -> Cell:
+def _judge(result: GroupResult | None, decimals: int) -> Cell:
     if result is None:
         return Cell(MISSING)
     status = result.status
     verdict, mark = name_verdict(status, result.grade)
     if result.value is None and result.between is None:
         return Judged("", status, mark, verdict)
-    value = write_brief_figure(result.value, result.between, result.unit)
+    value = _write_figure(result, decimals)
     if result.group == result.reference:
         return Cell(say("{value}, the reference", value=value))
     side = find_side(result.metric, result.middle_gap)
@@ -184,6 +193,15 @@ def _judge(result: GroupResult | None) -> Cell:
         told = say("{value}, leans {side}", value=value, side=SIDES[side])
         return Judged(told, status, mark, verdict)
     return Judged(value, status, mark, verdict)
+
+
+def _write_figure(result: GroupResult, decimals: int) -> str:
+    """Write a figure as its column does; one of few no more finely than the record has it."""
+    unit = result.unit
+    if result.between is not None:
+        return write_brief_figure(result.value, result.between, unit)
+    known = (result.value, result.low, result.high, result.gap, result.gap_low, result.gap_high)
+    return write_to(result.value, unit, min(decimals, max(count_decimals(v, unit) for v in known)))
 
 
 def _tell_dimension(
@@ -227,13 +245,8 @@ def _place(word: str, order: Sequence[str]) -> int:
 
 def _tell_spread(verdict: DimensionVerdict) -> str:
     """Say how far apart two groups lie."""
-    gap = write_brief_gap(verdict.spread, None, verdict.unit)
-    if verdict.spread_low is not None and verdict.spread_high is not None:
-        low, high = (
-            round_brief(e, verdict.unit) for e in (verdict.spread_low, verdict.spread_high)
-        )
-        interval = write_interval(low, high, verdict.unit, gap=True)
-        gap = say("{told} ({low})", told=gap, low=interval)
+    ends = (verdict.spread_low, verdict.spread_high)
+    gap = write_sure(verdict.spread, *ends, verdict.unit, gap=True)
     return say(
         "“{worst}” beside “{best}”: {metric}, {gap}",
         worst=verdict.worst,

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
+from cityai.card.numbers import MISSING, write_gap, write_interval, write_number
 from cityai.card.record.fairness import OptionGroup, OptionsPart
 from cityai.card.render.tables import Cell, Grid, tabulate
-from cityai.card.words import (
-    MISSING,
-    VERDICTS,
-    Own,
-    describe_metric,
-    write_gap,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import VERDICTS, Own, describe_metric
 from cityai.i18n.messages import join, say
 
 OUTCOMES = {

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from cityai.card import words
+from cityai.card import numbers, words
 from cityai.card.counts import tally_statuses
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord
@@ -206,10 +206,10 @@ def open_environment(*folders: Path) -> Environment:
         optimized=False,  # looking for constants costs more than it saves in a process of one card
     )
     environment.filters.update(
-        count=words.write_count,
+        count=numbers.write_count,
         day=_write_moment,
-        figure=words.write_number,
-        gap=words.write_gap,
+        figure=numbers.write_number,
+        gap=numbers.write_gap,
         join=_join_texts,
         link=lambda value: words.check_link(str(value)),
         mail=lambda value: words.check_link(f"mailto:{value}"),
@@ -276,7 +276,7 @@ def _grid_of(table: Table, caption: str) -> tables.Grid:
 
 def _write_moment(value: date | None) -> str:
     if value is None:
-        return words.MISSING
+        return numbers.MISSING
     day = write_day(value)
     if not isinstance(value, datetime):
         return day

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cityai.card.impact_words import ANNOUNCED, name_impact
+from cityai.card.numbers import write_alike, write_brief, write_brief_gap
 from cityai.card.portfolio import Entry, Portfolio, Tested, WorstGap
 from cityai.card.render.page import Language, fill_template, list_languages, name_page
 from cityai.card.render.release import Decided, list_decided
@@ -15,8 +16,6 @@ from cityai.card.words import (
     VERDICT_WORDS,
     describe_metric,
     name_verdict,
-    write_brief,
-    write_brief_gap,
 )
 from cityai.columns import HEADLINE, LIST_HEADLINE
 from cityai.i18n.catalogue import LOCALES, NAMES
@@ -162,7 +161,7 @@ def _tell_beside(entry: Entry) -> str:
         return ""
     if other is None:
         return str(ALONE[entry.metric].format(own=write_brief(own, "share")))
-    figures = (write_brief(value, "share") for value in (own, other))
+    figures = write_alike((own, other), "share")
     return str(BESIDE[entry.metric].format(**dict(zip(("own", "other"), figures, strict=True))))
 
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from cityai.card.figures.capacity_curve import write_capacity
+from cityai.card.numbers import MISSING, write_count, write_figure, write_interval, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart
 from cityai.card.record.ranked import CapacityPoint, RankedPart
 from cityai.card.render.tables import Grid, make_grid, mark_status, tabulate
-from cityai.card.words import (
-    MISSING,
-    describe_metric,
-    write_count,
-    write_figure,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import describe_metric
 from cityai.columns import BASELINE, EVERYWHERE
 from cityai.i18n.messages import join, name_period, say
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cityai.card.numbers import MISSING, write_count, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart
 from cityai.card.record.part import Number
 from cityai.card.render.tables import Grid, is_of_replay, make_grid, name_model, tabulate
-from cityai.card.words import MISSING, Own, describe_metric, write_count, write_number
+from cityai.card.words import Own, describe_metric
 from cityai.i18n.messages import join, say, write_day, write_span
 
 

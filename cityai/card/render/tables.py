@@ -7,13 +7,20 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cityai.assessment.baseline_words import name_baseline
+from cityai.card.numbers import (
+    MISSING,
+    write_count,
+    write_figure,
+    write_gap,
+    write_interval,
+    write_number,
+)
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart, GroupResult
 from cityai.card.record.part import Number, index_whole
 from cityai.card.render.head import choose_headline, find_headline
 from cityai.card.words import (
     BEYOND,
-    MISSING,
     STATUS_WORDS,
     VERDICTS,
     Code,
@@ -22,11 +29,6 @@ from cityai.card.words import (
     find_side,
     name_candidate,
     order_metrics,
-    write_count,
-    write_figure,
-    write_gap,
-    write_interval,
-    write_number,
 )
 from cityai.columns import BASELINE, CANDIDATE, DECIDING, FORECAST
 from cityai.i18n.messages import capitalize, count_periods, join, say

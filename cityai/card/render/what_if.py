@@ -9,10 +9,11 @@ from math import nan
 from typing import Final
 
 from cityai.card.counts import list_judged
+from cityai.card.numbers import write_count, write_gap
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import GroupResult
 from cityai.card.render.tables import Cell, Grid, make_grid
-from cityai.card.words import describe_metric, order_metrics, write_count, write_gap
+from cityai.card.words import describe_metric, order_metrics
 from cityai.findings import Status
 from cityai.i18n.messages import say
 from cityai.inference.equivalence import decide_equivalence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from cityai.card.numbers import MISSING, write_gap, write_interval, write_number
 from cityai.card.record import CardRecord
 from cityai.card.record.ranked import WorthPart, WorthWay
 from cityai.card.render.tables import Cell, Grid, make_grid, tabulate
-from cityai.card.words import MISSING, write_gap, write_interval, write_number
 from cityai.i18n.messages import capitalize, say
 
 SHORT: Final = 2
