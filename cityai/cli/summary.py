@@ -76,9 +76,15 @@ def _tell_scope(checked: Checked) -> list[str]:
         "without": ", ".join(data.without),
     }
     told = [f"`{name}` {limit}" for name, limit in limits.items() if limit]
-    if not told or not checked.quality.counts.out_of_scope:
+    parts = [f"outside {', '.join(told)}"] if told else []
+    asked = getattr(checked.project.spec.question, "asked", None)
+    if asked is not None and asked.registered:
+        parts.append(f"not known by `{asked.registered}` when they would be asked about")
+    elif asked is None and told:
+        parts.append("of periods that are not whole")
+    if not parts or not checked.quality.counts.out_of_scope:
         return []
-    return [f"out of scope are rows outside {', '.join(told)}, and of periods that are not whole"]
+    return [f"out of scope are rows {', and '.join(parts)}"]
 
 
 def write_findings(findings: Iterable[Finding], width: int) -> str:

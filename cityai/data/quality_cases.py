@@ -21,6 +21,9 @@ from cityai.records.events import Events
 REPEATED: Final = "cases.repeated"
 UNKNOWN: Final = "cases.unknown"
 AHEAD: Final = "cases.ahead"
+ALIKE: Final = "cases.alike"
+_SURELY: Final = 30.0
+"""Other answers that are usual in a stretch that has none: no chance, even where they cluster."""
 
 
 def _measure_nothing(cases: Events, _: RiskSpec) -> pd.DataFrame:
@@ -35,6 +38,7 @@ def _find_all(
     yield _find_repeated(cases, spec)
     yield _find_unknown(cases, spec)
     yield _find_ahead(cases, spec)
+    yield _find_run(cases, spec)
 
 
 def _find_repeated(cases: Events, spec: RiskSpec) -> Finding:
@@ -108,6 +112,42 @@ def _find_ahead(cases: Events, spec: RiskSpec) -> Finding:
     return Finding(AHEAD, status, title, reason, observed, 0.0, spec.question.unit)
 
 
+def _find_run(cases: Events, spec: RiskSpec) -> Finding:
+    """Find the longest stretch of cases in which all outcomes are alike, as those not known yet."""
+    table = cases.table[cases.table[Y_TRUE].notna()].sort_values([OCCURRED_AT, AS_OF])
+    # Within a day nothing says which came first: a day with either answer parts what is alike.
+    days = table.groupby(table[OCCURRED_AT].dt.normalize())[Y_TRUE].agg(["sum", "size"])
+    title = say("Stretches of one outcome alone")
+    longest = (0.0, 0, False, days.index[0], days.index[0])
+    for is_yes, other in ((False, days["sum"]), (True, days["size"] - days["sum"])):
+        stretch = (other > 0).cumsum()[other == 0]
+        if len(stretch):
+            rows = days.loc[stretch.index, "size"].groupby(stretch).sum()
+            held = stretch.index[stretch == rows.idxmax()]
+            usual = float(other.sum() / days["size"].sum() * rows.max())
+            longest = max(longest, (usual, int(rows.max()), is_yes, held[0], held[-1]))
+    usual, count, is_yes, first, last = longest
+    if usual < _SURELY:
+        reason = say("No stretch of days lacks one of the outcomes by more than chance.")
+        return Finding(ALIKE, Status.PASS, title, reason, usual, _SURELY, spec.question.unit)
+    told = (
+        say(
+            "All {count:,} {unit} from {first:%-d %B %Y} to {last:%-d %B %Y} have the outcome, "
+            "where about {usual:,.0f} without it would be usual: it may be written before it is "
+            "known."
+        )
+        if is_yes
+        else say(
+            "None of the {count:,} {unit} from {first:%-d %B %Y} to {last:%-d %B %Y} has the "
+            "outcome, where about {usual:,.0f} would be usual: no may be written before it is "
+            "known."
+        )
+    )
+    unit = spec.question.unit
+    reason = told.format(count=count, unit=unit, first=first, last=last, usual=usual)
+    return Finding(ALIKE, Status.FAIL, title, reason, usual, _SURELY, unit)
+
+
 def _count_months(cases: Events, spec: RiskSpec) -> pd.DataFrame:
     table = cases.table
     occurred = table[OCCURRED_AT]
@@ -122,5 +162,6 @@ def _count_months(cases: Events, spec: RiskSpec) -> pd.DataFrame:
 
 CASES: Final = TableQuality(_measure_nothing, _count_months, _find_all)
 """Adds the codes ``quality.one_value``, ``cases.repeated`` (an entity asked about several times at
-one moment), ``cases.unknown`` (outcomes that ought to be known and are not) and ``cases.ahead``
-(cases that are asked about after all that is known, or take place later than they can)."""
+one moment), ``cases.unknown`` (outcomes that ought to be known and are not), ``cases.ahead``
+(cases that are asked about after all that is known, or take place later than they can) and
+``cases.alike`` (a stretch of days in which all outcomes are alike, beyond chance)."""

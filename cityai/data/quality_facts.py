@@ -208,8 +208,10 @@ def _pair_rows(
     if area_ids is not None:
         pairs["area_known", ""] = (rows["a"].isin(list(area_ids)), rows["a"].notnull())
     if spec.data.known.column is not None:
-        pairs["known_after", ""] = (rows["after"], accepted)
-        pairs["on_time", ""] = (rows["on_time"], accepted)
+        # Of a case, an empty cell says that it is not known yet.
+        seen = accepted & rows["after"].notnull()
+        pairs["known_after", ""] = (rows["after"], seen)
+        pairs["on_time", ""] = (rows["on_time"], seen)
     return pairs
 
 

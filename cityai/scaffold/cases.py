@@ -15,15 +15,18 @@ from cityai.scaffold.moments import choose_answered, choose_day
 from cityai.scaffold.names import is_group, is_score, is_who
 from cityai.scaffold.outcome import (
     OutcomeRule,
+    ask_turned,
     choose_outcome,
     find_known,
     list_doubtful,
     list_telling,
     tell_chosen,
+    tell_joined,
 )
-from cityai.scaffold.proposal import Proposal, drop_empty, name_entity
+from cityai.scaffold.proposal import Proposal, drop_empty, name_entity, offer
 from cityai.scaffold.recount import recount
 
+_GAPS: Final = 0.02
 _LEAST_A_PERIOD: Final = 20
 """Cases in a period, on average, from which a capacity of it leaves a choice."""
 
@@ -42,14 +45,17 @@ def propose_cases(look: Proposal) -> None:
     key, is_several = choose_case(look, time)
     joined = "rows that share it are one case" if is_several else "no two rows share it"
     look.choose("case", ", ".join(key), joined)
-    who = profile.split(look.said.place) or _find_who(profile, {outcome.column, time, booked, *key})
+    again, gaps = _list_who(profile, key, {outcome.column, time, booked, *key})
+    named = [name for name in again if is_who(name)]
+    who = profile.split(look.said.place) or tuple(named[:1])
     whom = "; ".join(profile.columns[name].tell() for name in who)
-    who = who or key[:1]
-    whom = whom or "no column names whom several are about; or --place"
-    look.choose("about", ", ".join(who), whom)
+    others = [name for name in (*again, *gaps) if name not in who and (is_who(name) or not who)]
+    if not who:
+        who, whom = key[:1], "no column names whom several are about, by its name"
+    look.choose("about", ", ".join(who), whom + offer("--place", others))
     look.choose("time", time, profile.columns[time].tell())
     ends = choose_ends(look, time, is_panel=True)
-    known = choose_answered(look, time, find_known(profile, outcome))
+    known, delay = choose_answered(look, time, find_known(profile, outcome))
     look.choose("asked", "that day", "at midnight when it begins")
     if booked:
         begins = profile.frame[time].dt.normalize()
@@ -81,6 +87,7 @@ def propose_cases(look: Proposal) -> None:
             source=_write_source(profile, numbers, outcome),
             time=time,
             known={"column": known} if known else {"lag_days": 1},
+            reporting_delay_days=delay or None,
             **ends.limit(DAY),
             columns=look.choose_contract((*required, known, outcome.column), key, own),
         ),
@@ -91,7 +98,8 @@ def propose_cases(look: Proposal) -> None:
         "models": drop_empty(seed=20260101, city_score=score or None),
         "audit": {"infers": "others like these", "dimensions": {}},
     }
-    recount(look, RiskSpec, LIST_OF_CASES, {FAR_OFF: ends.far}, "booked on the day itself")
+    left = "booked on the day itself" if booked else "outside `since` and `until`"
+    recount(look, RiskSpec, LIST_OF_CASES, {FAR_OFF: ends.far}, left)
     used = {*required, outcome.column}
     free = [c.name for c in profile.columns.values() if c.name not in used and not c.is_moment]
     groups = [name for name in free if is_group(name)]
@@ -99,6 +107,7 @@ def propose_cases(look: Proposal) -> None:
         "the words for readers (`title`, `question.unit`, `question.outcome.label`, "
         "`question.entity.label`)",
         list_doubtful(outcome),
+        ask_turned(profile, outcome),
         tell_chosen(profile, outcome, {*key, *who}),
         f"how many can be acted on (`question.decision.capacity`; written: {capacity} a {per})",
         "what is known of a case when it is asked about (`question.entity.attributes`, with its "
@@ -109,7 +118,7 @@ def propose_cases(look: Proposal) -> None:
         "for which groups it must hold (`audit.dimensions`)"
         + (f": perhaps {', '.join(groups[:5])}" if groups else ""),
         f"whether {score} was there before the case, as `models.city_score` says" if score else "",
-        "how the rows of a case are joined: yes where any of them says yes" if is_several else "",
+        tell_joined(profile, key, outcome) if is_several else "",
     )
 
 
@@ -124,18 +133,25 @@ def _write_source(
     return source
 
 
-def _find_who(profile: TableProfile, taken: set[str]) -> tuple[str, ...]:
-    """Return the column with whom cases are about, one that comes again; none without one."""
-    named = [
+def _list_who(
+    profile: TableProfile, key: Sequence[str], taken: set[str]
+) -> tuple[list[str], list[str]]:
+    """List columns that may name whom cases are about, of most different cells first.
+
+    Such a column comes again, and is one in all rows of a case. Those with gaps are listed apart.
+    """
+    cases = profile.frame.groupby(list(key)) if key else None
+    many = [
         c
         for c in profile.columns.values()
         if c.name not in taken
         and c.type in ("text", "integer")
-        and c.missing < 0.02
         and 50 <= c.distinct <= 0.95 * len(profile.frame)
-        and is_who(c.name)
+        and (cases is None or (cases[c.name].nunique() <= 1).all())
     ]
-    return (max(named, key=lambda c: c.distinct).name,) if named else ()
+    many.sort(key=lambda c: -c.distinct)
+    whole = [c.name for c in many if c.missing < _GAPS]
+    return whole, [c.name for c in many if c.missing >= _GAPS and is_who(c.name)]
 
 
 def _find_score(profile: TableProfile, taken: set[str]) -> str:

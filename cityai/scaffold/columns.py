@@ -290,7 +290,8 @@ def _describe(name: str, cells: pd.Series, source: SourceSpec, hints: Hints) -> 
     else:
         # 202401 may be January or the first week: by its name it is a week.
         week = name if is_week(name) else ""
-        readings = read_dates(values, times, is_moment(name) and not is_amount(name), week)
+        is_dated = is_moment(name) or name == hints.time
+        readings = read_dates(values, times, is_dated and not is_amount(name), week)
         if week and not readings and values.str.fullmatch(r"\d{6}").all():
             return replace(found, other=f"numbered weeks that are not ISO 8601's; {WRITE_MONDAY}")
     if readings:

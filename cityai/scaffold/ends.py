@@ -96,8 +96,7 @@ def choose_ends(look: Proposal, time: str, is_panel: bool) -> Ends:
         look.choose("far off", shown, why)
     if since is not None:
         look.choose("since", f"{since:%Y-%m-%d}", "hardly a row before it")
-    ends = Ends(pd.Timestamp(kept.index[0]), pd.Timestamp(kept.index[-1]), far, since)
-    return _leave_cut(look, time, ends) if is_panel else ends
+    return Ends(pd.Timestamp(kept.index[0]), pd.Timestamp(kept.index[-1]), far, since)
 
 
 def leave_first(look: Proposal, time: str, ends: Ends, period: Period) -> Ends:
@@ -125,7 +124,7 @@ def leave_first(look: Proposal, time: str, ends: Ends, period: Period) -> Ends:
     return replace(ends, since=following)
 
 
-def _leave_cut(look: Proposal, time: str, ends: Ends) -> Ends:
+def leave_cut(look: Proposal, time: str, ends: Ends) -> Ends:
     """Leave out the first and the last day of a record of hours where they are not whole."""
     moments = look.profile.frame[time].dropna()
     moments = moments[moments.between(ends.first, ends.last + pd.Timedelta(days=1))]

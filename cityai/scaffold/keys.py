@@ -65,11 +65,18 @@ def choose_case(look: Proposal, time: str) -> tuple[tuple[str, ...], bool]:
         is_number = is_id(name) and n > len(profile.frame) // 20
         if is_number and (profile.frame.groupby(name)[time].nunique() == 1).all():
             return (name,), True
+    dated = profile.frame[profile.frame[time].notna()]
+    pairs = [f"{n},{time}" for n in count if not dated.duplicated([n, time]).any()]
     raise profile.refuse(
         "no column names a case",
         "a column that differs in every row",
         "say what names a case with --key COLUMN, or --key COLUMN,COLUMN; rows that share it are "
-        "joined to one case",
+        "joined to one case"
+        + (
+            f". These differ in every row: --key {' or '.join(map(shlex.quote, pairs[:3]))}"
+            if pairs
+            else ""
+        ),
     )
 
 

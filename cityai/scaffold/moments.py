@@ -24,6 +24,9 @@ _LEAST_A_PERIOD: Final = 3.0
 _FILLED: Final = 0.6
 _ALIKE: Final = 0.9
 NO_CENTURY: Final = "do not say their century"
+_MOSTLY: Final = 0.9
+"""Share of rows in which a moment lies before another, from which it is asked about."""
+_NEARLY_ALL: Final = 0.995
 _GAPS: Final = 0.02
 """Share of rows without a moment from which a column is not that of every row."""
 
@@ -117,18 +120,40 @@ def choose_day(look: Proposal) -> tuple[str, str]:
     if wished:
         _check_time(profile, wished)
     elif not dated:
-        raise profile.refuse(
-            "no column holds the day of each case",
-            "a column of dates without gaps, such as 2025-03-31",
-            "name it with --time, and say how it is read with --format",
-        )
+        raise _refuse_days(profile)
     time = wished or max(dated, key=lambda name: (profile.frame[name].median(), name))
     day = profile.frame[time].dt.normalize()
     for name in dated:
         wait = day - profile.frame[name].dt.normalize()
-        if name != time and (wait >= pd.Timedelta(0)).mean() > 0.995 and wait.max() > wait.min():
+        early = (wait >= pd.Timedelta(0)).mean()
+        if name == time or wait.max() <= wait.min() or early <= _MOSTLY:
+            continue
+        if early > _NEARLY_ALL:
             return time, name
+        look.leave_open(
+            f"whether {name} says when the city first knew of a case: it is before {time} in "
+            f"{early:.1%} of the rows. Where it does, `question.asked: {{days_before: 0, "
+            f"registered: {name}}}` leaves out who was not known yet, and refuses later ones"
+        )
     return time, ""
+
+
+def _refuse_days(profile: TableProfile) -> DataError:
+    """Return the error that says why no column is the day of a case, naming those with dates."""
+    told = []
+    for c in profile.columns.values():
+        moments = f"dates in {1 - c.missing:.0%} of the rows"
+        if c.is_moment:
+            told.append(f"'{c.name}' holds {moments}")
+        elif c.is_unsure:
+            told.append(f"'{c.name}' holds {moments}, {c.readings[0].doubt or 'read in two ways'}")
+        elif c.other:
+            told.append(f"'{c.name}' holds {c.other}")
+    return profile.refuse(
+        "no column holds the day of each case" + (f": {'; '.join(told[:4])}" if told else ""),
+        "a column of dates without gaps, such as 2025-03-31",
+        "name it with --time, and say how it is read with --format",
+    )
 
 
 def _is_of_rows(column: Column) -> bool:
@@ -206,8 +231,10 @@ def choose_known(look: Proposal, time: str) -> tuple[str, int]:
     return chosen, delay
 
 
-def choose_answered(look: Proposal, time: str, answered: pd.Series) -> str:
-    """Return the column with the day on which the outcome of a case was known; empty without one.
+def choose_answered(look: Proposal, time: str, answered: pd.Series) -> tuple[str, int]:
+    """Return the column with the day on which the outcome of a case was known, and the delay.
+
+    The column is empty without one; the delay is the days within which 99 of 100 were known.
 
     Parameters
     ----------
@@ -238,11 +265,12 @@ def choose_answered(look: Proposal, time: str, answered: pd.Series) -> str:
         why = f"; not {', '.join(moved)}: moved again by the name" if moved else ""
         why = why or ", no column says when an outcome was recorded"
         look.choose("known", "1 day later", f"assumed{why}")
-        return ""
+        return "", 0
     _, _, name, wait = min(found, key=lambda one: one[:3])
-    late = say_count(int(wait.quantile(0.99)), "day")
+    delay = int(wait.quantile(0.99))
+    late = say_count(delay, "day")
     look.choose("known", name, f"never before {time}; 99 of 100 outcomes within {late}")
-    return name
+    return name, delay
 
 
 def choose_period(look: Proposal, time: str, grain: Grain, ends: Ends) -> Period:

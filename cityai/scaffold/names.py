@@ -76,11 +76,14 @@ UNITS: Final = _read(
 _OUTCOMES: Final = (
     "outcome", "found", "recid", "show", "missed", "fail", "violat", "default", "target", "label",
     "critical", "result", "late", "return", "evict", "arrest", "readmi", "fraud", "defect",
+    "falta", "faltou", "ausen", "inasist", "absen", "infrac", "incumpl", "irregular", "conform",
+    "mangel", "mängel", "verstoß", "verstoss", "dna",
 )  # fmt: skip
 _WHO: Final = (
-    "patient", "person", "client", "licen", "establish", "account", "subject", "house", "address",
-    "kitchen", "customer", "tenant", "building", "parcel", "child", "student", "owner", "meter",
-    "mrn",
+    "patient", "person", "client", "licen", "establ", "établ", "account", "subject", "house",
+    "address", "kitchen", "customer", "tenant", "building", "parcel", "child", "student", "owner",
+    "meter", "mrn", "pacient", "expedient", "prontu", "usuari", "utente", "dossier", "usager",
+    "betrieb", "premise", "business", "facilit", "dirección", "direccion", "endere", "adress",
 )  # fmt: skip
 _SCORES: Final = ("score", "risk", "prob", "decile", "rating", "rank")
 _GROUPS: Final = ("sex", "gender", "race", "ethni", "neigh", "disab", "language", "sexo")
@@ -96,7 +99,11 @@ TOTALS: Final = _read(
 )
 
 
-NO_VALUE: Final = (UNSAID - {"none", "nil"}) | _read("unspecified undetermined inconnu unbekannt")
+NO_VALUE: Final = (
+    (UNSAID - {"none", "nil"})
+    | _read("unspecified undetermined inconnu unbekannt desconocido desconhecido")
+    | {"sin dato", "sin datos", "sem dados", "sem informação", "non renseigné", "keine angabe"}
+)
 """Texts that stand for what nobody wrote or knows; `none` is an answer."""
 
 

@@ -14,7 +14,7 @@ from cityai.data.conversion import FALSE, TRUE
 from cityai.data.yes_no import write_answer
 from cityai.errors import DataError
 from cityai.scaffold.columns import TableProfile
-from cityai.scaffold.names import NO_VALUE, is_outcome, is_score
+from cityai.scaffold.names import NO_VALUE, is_area, is_group, is_outcome, is_score
 from cityai.scaffold.proposal import Proposal, offer
 
 _LIMIT: Final = re.compile(r"(.+?)\s*(>=|<=|=)\s*(.+)")
@@ -88,7 +88,15 @@ def _find_answer(profile: TableProfile) -> str:
     named = [name for name in found if is_outcome(name)] or found
     if len(named) == 1:
         return named[0]
-    numbers = [c for c in profile.columns if is_score(c) or is_outcome(c)]
+    few = [
+        c.name
+        for c in profile.columns.values()
+        if 1 <= c.distinct <= _FEW
+        and c.type == "text"
+        and not (is_group(c.name) or is_area(c.name))
+    ]
+    likely = [c for c in profile.columns if is_score(c) or is_outcome(c)] or few
+    perhaps = [_show(profile, c) for c in likely]
     raise profile.refuse(
         f"several columns hold yes and no: {', '.join(named[:6])}"
         if found
@@ -96,7 +104,7 @@ def _find_answer(profile: TableProfile) -> str:
         "the column with what turned out",
         "say which with --outcome COLUMN, --outcome 'COLUMN>=28' for a number, or "
         "--outcome 'COLUMN=text,text' for texts that mean yes"
-        + (f"; perhaps {', '.join(numbers[:3])}" if numbers and not found else ""),
+        + (f"; perhaps {', '.join(perhaps[:3])}" if perhaps and not found else ""),
     )
 
 
@@ -112,11 +120,21 @@ def _read_column(profile: TableProfile, name: str) -> tuple[OutcomeRule, str]:
 
 def _suggest(profile: TableProfile, name: str) -> str:
     """Suggest options by the column's own values."""
-    values = sorted(str(v) for v in profile.frame[name].dropna().unique() if v not in NO_VALUE)
+    values = _list_values(profile, name)
     if 2 <= len(values) <= _FEW:
         return " or ".join(f"--outcome '{name}={value[:40]}'" for value in values[:4])
     low = profile.columns[name].written is not None
     return f"--outcome '{name}>=28'" if low else f"--outcome '{name}=text,text'"
+
+
+def _list_values(profile: TableProfile, name: str) -> list[str]:
+    return sorted(str(v) for v in profile.frame[name].dropna().unique() if v not in NO_VALUE)
+
+
+def _show(profile: TableProfile, name: str) -> str:
+    """Name a column, with its values where they are few."""
+    values = _list_values(profile, name)
+    return f"{name} ({', '.join(v[:40] for v in values[:6])})" if len(values) <= _FEW else name
 
 
 def _read_answer(profile: TableProfile, name: str) -> tuple[OutcomeRule, str]:
@@ -141,7 +159,14 @@ def _read_texts(profile: TableProfile, said: re.Match[str]) -> tuple[OutcomeRule
     text = text[~text.isin(unknown)]
     share = float(text.isin(yes).mean())
     no = sorted({*text} - {*yes})
-    if not share or len(no) > _FEW or not no:
+    if share and not no:
+        raise profile.refuse(
+            f"'{name}' holds {', '.join(yes)} or nothing: no text means no",
+            "a text that means no",
+            "where an empty cell means no, write no into it before the table is read; where "
+            "nobody looked, leave it empty",
+        )
+    if not share or len(no) > _FEW:
         raise profile.refuse(
             f"'{name}' holds {len(no)} other texts"
             if share
@@ -168,6 +193,17 @@ def list_doubtful(rule: OutcomeRule) -> str:
     )
 
 
+def ask_turned(profile: TableProfile, rule: OutcomeRule) -> str:
+    """Ask whether the yes of most rows is what is looked for, as one who came or passed is not."""
+    no, share = rule.spec.get("no"), _find_yes(profile, rule).mean()
+    if not no or share <= 1 / 2:
+        return ""
+    return (
+        f"whether {', '.join(rule.spec['yes'])} of {rule.column} is what the list is to find: it "
+        f"is so of {share:.1%}; --outcome '{rule.column}={','.join(no)}' looks for the others"
+    )
+
+
 def find_known(profile: TableProfile, rule: OutcomeRule) -> pd.Series:
     """Tell of which rows the outcome is known."""
     cells = profile.frame[rule.column]
@@ -176,15 +212,20 @@ def find_known(profile: TableProfile, rule: OutcomeRule) -> pd.Series:
     return pd.Series(cells.notna() & ~cells.isin(rule.unknown))
 
 
+def _find_yes(profile: TableProfile, rule: OutcomeRule) -> pd.Series:
+    """Tell which of the rows whose outcome is known have a yes."""
+    known = find_known(profile, rule)
+    if rule.type == "text":
+        return write_answer(profile.frame.loc[known, rule.column]).isin(rule.spec["yes"])
+    numbers = profile.read_numbers(rule.column)[known]
+    most = rule.spec.get("at_most")
+    return numbers <= most if most is not None else numbers >= rule.spec["at_least"]
+
+
 def list_telling(profile: TableProfile, rule: OutcomeRule, names: Sequence[str]) -> str:
     """Name columns that tell the outcome almost by themselves, as what was written afterwards."""
     known = find_known(profile, rule)
-    if rule.type == "number":
-        numbers = profile.read_numbers(rule.column)[known]
-        most = rule.spec.get("at_most")
-        is_yes = numbers <= most if most is not None else numbers >= rule.spec["at_least"]
-    else:
-        is_yes = profile.frame.loc[known, rule.column].astype("str").isin(rule.spec["yes"])
+    is_yes = _find_yes(profile, rule)
     found = []
     for name in names:
         column = profile.columns[name]
@@ -205,6 +246,23 @@ def list_telling(profile: TableProfile, rule: OutcomeRule, names: Sequence[str])
         "outcome almost by itself, as what was written afterwards does"
         if found
         else ""
+    )
+
+
+def tell_joined(profile: TableProfile, key: Sequence[str], rule: OutcomeRule) -> str:
+    """Say how the rows of a case are joined, and where rows are one row that was written again."""
+    joined = "how the rows of a case are joined: yes where any of them says yes"
+    known = find_known(profile, rule)
+    said = _find_yes(profile, rule).reindex(known.index).astype("float64")
+    others = [name for name in profile.frame if name != rule.column]
+    alike = profile.frame.assign(said=said.fillna(-1)).groupby(others, dropna=False)["said"]
+    several = alike.nunique() > 1
+    if not several.any():
+        return joined
+    return (
+        f"{joined}. But {int(several.sum()):,} times rows differ in {rule.column} alone, as where "
+        "a row was written again when its outcome changed: where the last one counts, keep one "
+        "row of each before the table is read"
     )
 
 

@@ -67,7 +67,9 @@ def recount(
         f"a run counts the same{_tell_unknown(events.table)}",
     )
     if counts.out_of_scope:
-        left = {**parts, others: counts.out_of_scope - sum(parts.values())}
+        # What is refused too, as the year 9999 is, is told below.
+        left = {part: min(n, counts.out_of_scope) for part, n in parts.items()}
+        left[others] = counts.out_of_scope - sum(left.values())
         # Of a table too large to be looked at whole, only a run counts how many are of which kind.
         is_cut = look.profile.is_cut
         why = ", ".join(part if is_cut else f"{n:,} {part}" for part, n in left.items() if n > 0)

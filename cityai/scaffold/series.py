@@ -14,7 +14,15 @@ from cityai.data.periods import count_between
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.errors import suggest_name
 from cityai.scaffold.columns import TableProfile
-from cityai.scaffold.ends import FAR_OFF, SEASON, Ends, choose_ends, fit_windows, leave_first
+from cityai.scaffold.ends import (
+    FAR_OFF,
+    SEASON,
+    Ends,
+    choose_ends,
+    fit_windows,
+    leave_cut,
+    leave_first,
+)
 from cityai.scaffold.grain import Grain, find_grain
 from cityai.scaffold.keys import choose_key, choose_width
 from cityai.scaffold.moments import choose_known, choose_period, choose_time
@@ -68,6 +76,7 @@ def propose_series(look: Proposal) -> None:
     if grain.amount and not grain.spread:
         refuse_units(profile, grain.amount, {*grain.places, *grain.key})
     ends = choose_ends(look, time, grain.is_panel)
+    ends = leave_cut(look, time, ends) if grain.is_panel else ends
     width = choose_width(profile, grain, said.width)
     _choose_layout(look, grain, width)
     key = choose_key(look, time, grain)

@@ -72,6 +72,7 @@ def make_result(folder: Path) -> SimpleNamespace:
     spec = SimpleNamespace(
         title="Waste tonnage by community district",
         city=SimpleNamespace(name="New York City", synthetic=False),
+        question=SimpleNamespace(),
         data=SimpleNamespace(since=None, until=date(2022, 10, 1), where={"kind": ()}, without={}),
     )
     return SimpleNamespace(

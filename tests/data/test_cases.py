@@ -479,6 +479,44 @@ def test_planned_cases_are_asked_about_and_not_judged(tmp_path, tables):
     assert "1 inspections are asked about" in ahead[0].reason
 
 
+@pytest.mark.parametrize("answer", ["no", "yes"])
+def test_a_stretch_of_one_outcome_alone_is_told(tmp_path, tables, answer):
+    rng = np.random.default_rng(3)
+    days = np.sort(rng.integers(0, 300, 1_500))
+    data = pd.DataFrame(
+        {
+            **{name: tables["data"][name].iloc[0] for name in tables["data"]},
+            "id": [f"n{i}" for i in range(1_500)],
+            "day": (pd.Timestamp("2023-01-02") + pd.to_timedelta(days, "D")).strftime("%Y-%m-%d"),
+            "found": rng.choice(["yes", "no"], 1_500, p=[0.3, 0.7]),
+        }
+    )
+    found = []
+    for folder, ends in (("usual", 300), ("cut", 260 if answer == "no" else 280)):
+        data.loc[days >= ends, "found"] = answer
+        loaded = load_project(write_workspace(tmp_path / folder, {**tables, "data": data}))
+        told = open_spec(loaded.spec).report(open_kind(loaded).read()).findings
+        found += [finding for finding in told if finding.code == "cases.alike"]
+    assert [finding.status for finding in found] == [Status.PASS, Status.FAIL]
+    rows = int((days >= 260).sum() if answer == "no" else (days >= 280).sum())
+    usual = rows * (data["found"] != answer).mean()
+    assert f"{usual:,.0f}" in str(found[1].reason)
+
+
+def test_a_result_that_is_not_there_yet_is_not_late(tmp_path, tables):
+    day = pd.to_datetime(tables["data"]["day"])
+    data = tables["data"].assign(result_on=(day + 9 * DAY).dt.strftime("%Y-%m-%d"))
+    data.loc[data.index[-20:], ["found", "result_on"]] = None
+    columns = {**PROJECT["data"]["columns"], "result_on": {"type": "date"}}
+    changes = {"data__known": {"column": "result_on"}, "data__reporting_delay_days": 10}
+    loaded = load_project(
+        write_workspace(tmp_path, {**tables, "data": data}, data__columns=columns, **changes)
+    )
+    found = open_spec(loaded.spec).report(open_kind(loaded).read()).measures
+    held = found[found["slice"].eq("overall") & found["measure"].str.startswith("rows known")]
+    assert held[["value", "n"]].to_numpy().tolist() == [[1.0, len(data) - 20]] * 2
+
+
 def test_own_functions_see_the_past_alone(tmp_path, tables):
     project = write_workspace(tmp_path, tables, features__own=["earlier"])
     code = "def earlier(history):\n    assert (history.cases.known_at < history.as_of).all()\n"

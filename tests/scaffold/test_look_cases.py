@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.cli.summary import write_check
 from cityai.config.load import load_project
 from cityai.errors import DataError, UserError
 from cityai.pipeline.check import check_project, plan_project
@@ -35,6 +36,9 @@ def draw(n: int = 2_000) -> pd.DataFrame:
             "race": rng.choice(["a", "b"], n),
         }
     )
+
+
+DUE = pd.date_range("2023-01-02", periods=2_000, freq="9h").strftime("%Y-%m-%d")
 
 
 def look(tmp_path, table, **wishes):
@@ -78,7 +82,10 @@ def test_what_means_yes_can_be_said(tmp_path, wish, outcome, kind):
     ("change", "wishes", "said"),
     [
         ({"late": "1"}, {}, None),
-        ({"defect": "x"}, {}, "no column holds yes and no"),
+        ({"defect": "x"}, {}, r"no column holds yes and no(?s:.*) result \(closed, fail, pass\)"),
+        ({"defect": "", "late": "Y"}, {"outcome": "late=Y"}, "holds Y or nothing: no text means"),
+        ({"applied": "", "due_on": DUE, "visited": ""}, {}, "'due_on' holds dates in 100%"),
+        ({"permit_no": "P1"}, {}, "no column names a case"),
         ({}, {"outcome": "points"}, "does not hold yes and no alone"),
         ({}, {"outcome": "defekt"}, "no column 'defekt'"),
         ({}, {"outcome": "points>=99"}, "is false of every row"),
@@ -161,6 +168,8 @@ def test_gaps_and_one_point_nought_go_all_the_way(workspace, tmp_path):
     assert told["total"][1].endswith("; a run counts the same; 1 outcomes are unknown")
     booked = f"{counts.out_of_scope:,} booked on the day itself"
     assert told["left out"] == (f"{counts.out_of_scope:,} rows", booked)
+    said = write_check(check_project(load_project(made)), 200)
+    assert "out of scope are rows not known by `applied` when they would be asked about" in said
 
 
 def test_true_and_false_of_a_parquet_file_are_written_as_a_run_reads_them(tmp_path):
@@ -171,6 +180,72 @@ def test_true_and_false_of_a_parquet_file_are_written_as_a_run_reads_them(tmp_pa
     outcome = seen.spec["question"]["outcome"]
     assert (outcome["yes"], outcome["no"]) == (["true"], ["false"])
     assert "1 outcomes are unknown" in seen.tell()
+
+
+def test_a_yes_of_most_rows_is_asked_about(tmp_path):
+    turned = draw().assign(defect=lambda t: t["defect"].map({"sí": "no", "no": "sí"}))
+    said = look(tmp_path, turned).tell()
+    assert "whether sí of defect is what the list is to find" in said
+    assert "--outcome 'defect=no' looks for the others" in said
+    assert "is to find" not in look(tmp_path, draw()).tell()
+    assert "is to find" not in look(tmp_path, turned, outcome="defect=no").tell()
+
+
+def test_whom_cases_are_about_is_told_in_other_languages_and_offered(tmp_path):
+    table = draw().rename(columns={"building": "Établissement"})
+    assert look(tmp_path, table).spec["question"]["entity"]["columns"] == ["Établissement"]
+    offered = look(tmp_path, draw().rename(columns={"building": "where"}))
+    assert offered.spec["question"]["entity"]["columns"] == ["permit_no"]
+    assert "by its name; or --place where" in offered.tell()
+
+
+def test_whom_a_case_of_several_rows_is_about_is_one(tmp_path):
+    table = draw()
+    owners = pd.concat([table, table[::2]]).assign(
+        owner=lambda t: [f"O{i}" for i in np.random.default_rng(1).integers(0, 900, len(t))]
+    )
+    assert look(tmp_path, owners).spec["question"]["entity"]["columns"] == ["building"]
+
+
+def test_rows_written_again_with_another_outcome_are_told(tmp_path):
+    table = draw()
+    again = table[:400].assign(defect="sí")
+    many = int((table["defect"][:400] == "no").sum())
+    assert (
+        f"{many:,} times rows differ in defect alone"
+        in look(tmp_path, pd.concat([table, again])).tell()
+    )
+    parts = pd.concat([table, again.assign(points=again["points"] + 1)])
+    assert "differ in defect alone" not in look(tmp_path, parts).tell()
+
+
+def test_a_booking_that_is_written_afterwards_is_asked_about(tmp_path):
+    table = draw()
+    table.loc[::25, "applied"] = "2025-03-01"
+    seen = look(tmp_path, table)
+    assert seen.spec["question"]["asked"] == {"days_before": 0}
+    assert "whether applied says when the city first knew of a case" in seen.tell()
+    assert "booked on the day" not in seen.tell()
+
+
+def test_two_columns_that_name_a_case_together_are_offered(tmp_path):
+    table = draw().assign(permit_no=lambda t: t.groupby("visited").cumcount().add(7))
+    with pytest.raises(DataError, match="--key permit_no,visited"):
+        look(tmp_path, table)
+
+
+def test_hours_of_cases_cut_no_day(tmp_path):
+    hours = np.random.default_rng(2).integers(8, 17, 2_000).astype(str)
+    table = draw().assign(visited=lambda t: t["visited"] + " " + hours + ":00")
+    seen = look(tmp_path, table.assign(visited=table["visited"].str.replace(r" (\d):", r" 0\1:")))
+    assert not {"since", "until"} & {*seen.spec["data"]}
+
+
+def test_the_delay_of_results_is_written(tmp_path):
+    day = pd.to_datetime(draw()["visited"])
+    seen = look(tmp_path, draw().assign(result_on=(day + pd.Timedelta(days=20)).astype(str)))
+    assert seen.spec["data"]["known"] == {"column": "result_on"}
+    assert seen.spec["data"]["reporting_delay_days"] == 20
 
 
 def test_a_look_for_amounts_names_the_other_question(tmp_path):
