@@ -49,7 +49,13 @@ def judge_given(request: AuditRequest, path: Path) -> Judged:
     predictions, groups = backtest.predictions, kind.assign_groups(events)
     audit = audit_predictions(predictions, groups, request.spec)
     evaluation = kind.evaluate(predictions, audit)
-    records = Records(kind.report(events), backtest, evaluation, audit, snapshot=events)
+    records = Records(
+        quality=kind.report(events),
+        backtest=backtest,
+        evaluation=evaluation,
+        audit=audit,
+        snapshot=events,
+    )
     cover, digests = kind.describe_coverage(events), (request.digest, events.digest, events.digest)
     run = gather_run_facts(request.workspace, *digests, first=cover.first, last=cover.last)
     return Judged(records, gather_card_facts(replace(run, source=cover.source), kind, records))

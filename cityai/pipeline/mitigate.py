@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +45,7 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
     from cityai.card.figures.plane import draw_plane, write_plane
     from cityai.pipeline.run import mitigation, read_and_check
     from cityai.pipeline.stage import hold_run
-    from cityai.store.files import guard_files, make_folder, make_temporary, write_file
+    from cityai.store.files import write_files
     from cityai.track.mitigations import log_mitigation
     from cityai.track.runs import open_run
 
@@ -62,10 +61,6 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
             part = draft_options(found, plan, spec)
             drawing = write_plane(draw_plane(part))
             plane = project.state / PLANES / f"{spec.name}.svg"
-            with guard_files(plane.parent, "the plane cannot be written"):
-                make_folder(plane.parent)
-                with make_temporary(plane) as temporary:
-                    write_file(temporary / plane.name, drawing.encode())
-                    os.replace(temporary / plane.name, plane)
+            write_files({plane.name: drawing.encode()}, plane.parent)
             log_mitigation(tracked, part, project.digest, drawing)
     return Tried(project, found, plane, tracked.run_id)

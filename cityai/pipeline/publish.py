@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,12 +24,8 @@ LINE = 100
 """Columns of the text that tells what changed."""
 
 if TYPE_CHECKING:
-    from cityai.card.draft import CardFacts, RunFacts
-    from cityai.card.record import CardRecord
-    from cityai.pipeline.cards import Drafted
-    from cityai.pipeline.places import CardPlace
+    from cityai.card.draft import RunFacts
     from cityai.pipeline.records import Records
-    from cityai.track.model import Loggable
     from cityai.track.runs import TrackedRun
 
 
@@ -45,31 +41,47 @@ def publish_result(
     checked: Sequence[Finding],
     problem_digest: str,
 ) -> Result:
-    """Draft and render the card, log everything, publish last; return the result."""
-    from cityai.pipeline.cards import describe_run
+    """Draft and render the card, log everything, publish last; return the result.
+
+    Where MLflow takes no run, the card comes out all the same.
+    """
+    from cityai.card.diff.plain_text import write_changes
+    from cityai.card.draft import draft_card
+    from cityai.pipeline.cards import describe_run, make_card, publish_made
     from cityai.pipeline.places import CardPlace
     from cityai.pipeline.records import gather_card_facts
-    from cityai.track.names import ASKED_DIGEST
+    from cityai.track.names import ASKED_DIGEST, SEAL
+    from cityai.track.results import Outcome, log_outcome
 
-    project, backtest, groups = run.project, records.backtest, records.groups
+    project, final, groups = run.project, records.backtest.final, records.groups
     assert groups is not None  # noqa: S101 - a run has assigned them
     facts = gather_card_facts(tell_run(run, records, checked), run.kind, records)
     path = find_card(project)
-    card = _publish_card(
-        tracked,
-        facts,
-        CardPlace(path.parent, project.workspace),
-        describe_run(project, facts.run, run.digests),
-        final=backtest.final,
-        settings=backtest.final.settings if backtest.final else {},
+    place = CardPlace(path.parent, project.workspace)
+    drafted = describe_run(project, facts.run, run.digests)
+    tell("drawing figures and pages")
+    made = make_card(draft_card(facts), place, drafted)
+    card = made.record
+    outcome = Outcome(
+        spec=facts.spec,
+        card=card,
+        pages=made.pages,
+        changes=write_changes(card.changes, LINE) if card.changes else "",
+        settings=final.settings if final else {},
         code=project.digest_own_code(),
+        final=final,
+        rows=records.quality.counts.accepted,
         seconds=run.seconds,
         tags={ASKED_DIGEST: problem_digest},
     )
+    with _publish_anyway(partial(publish_made, made, place, drafted), place.folder):
+        tell("logging to MLflow")
+        log_outcome(tracked, outcome)
+        tracked.set_tags({SEAL: card.record.content_digest})
     return Result(
         project=project,
         quality=records.quality,
-        backtest=backtest,
+        backtest=records.backtest,
         groups=groups,
         evaluation=records.evaluation,
         audit=records.audit,
@@ -82,50 +94,6 @@ def publish_result(
         mitigation=records.mitigation,
         proxies=records.proxies,
     )
-
-
-def _publish_card(
-    tracked: TrackedRun,
-    facts: CardFacts,
-    place: CardPlace,
-    drafted: Drafted,
-    *,
-    final: Loggable | None = None,
-    settings: Mapping[str, Mapping[str, str]] | None = None,
-    code: Mapping[str, str] | None = None,
-    seconds: dict[str, float],
-    tags: dict[str, str] | None = None,
-) -> CardRecord:
-    """Draft and render a card, log all that was computed, and publish the card last.
-
-    Where MLflow takes no run, the card comes out all the same.
-    """
-    from cityai.card.diff.plain_text import write_changes
-    from cityai.card.draft import draft_card
-    from cityai.pipeline.cards import make_card, publish_made
-    from cityai.track.names import SEAL
-    from cityai.track.results import Outcome, log_outcome
-
-    tell("drawing figures and pages")
-    made = make_card(draft_card(facts), place, drafted)
-    card = made.record
-    outcome = Outcome(
-        spec=facts.spec,
-        card=card,
-        pages=made.pages,
-        changes=write_changes(card.changes, LINE) if card.changes else "",
-        settings=settings or {},
-        code=code or {},
-        final=final,
-        rows=facts.quality.counts.accepted if facts.quality else 0,
-        seconds=seconds,
-        tags=tags or {},
-    )
-    with _publish_anyway(partial(publish_made, made, place, drafted), place.folder):
-        tell("logging to MLflow")
-        log_outcome(tracked, outcome)
-        tracked.set_tags({SEAL: card.record.content_digest})
-    return card
 
 
 @contextmanager

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from cityai.card.draft.facts import CardFacts, Fitted, StageRecords
 from cityai.findings import SEVERITY, Finding, sort_findings
 
 if TYPE_CHECKING:
-    from cityai.assessment.audit import Audit
-    from cityai.assessment.evaluate import Evaluation
-    from cityai.assessment.explain import Explanation
-    from cityai.assessment.mitigation import Mitigation
-    from cityai.assessment.proxies import Proxies
-    from cityai.card.draft import CardFacts, RunFacts
+    from cityai.card.draft import RunFacts
     from cityai.data.quality import QualityReport
-    from cityai.impact.analysis import Impact
     from cityai.kinds import Kind
-    from cityai.modeling.ahead import Outlook
     from cityai.modeling.backtest import Backtest
     from cityai.records.events import Events
-    from cityai.records.groups import Groups
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """What a run's stages made; each record's class documents its tables."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records(StageRecords):
+    """What a run's stages made."""
 
     quality: QualityReport
     backtest: Backtest
-    evaluation: Evaluation
-    audit: Audit
-    """What they are called."""
-    explanation: Explanation | None = None
-    """What moves the predictions; None where nothing was fitted."""
     snapshot: Events | None = None
     """What the city knew, and when; None where a saved card is drafted again without it."""
-    mitigation: Mitigation | None = None
-    """What was tried to close a gap; None where the project names none."""
-    proxies: Proxies | None = None
-    """How well the inputs recover the groups."""
-    groups: Groups | None = None
-    """Who belongs where."""
-    outlook: Outlook | None = None
-    """What comes after the data; None in results of before there was one."""
-    impacts: tuple[Impact, ...] = ()
-    """What acting on it changed, the newest evaluation first; nothing where none was announced."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -64,7 +42,6 @@ class Records:
 
 def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
     """Gather what a card is drafted from, as the stages left it."""
-    from cityai.card.draft import CardFacts, Fitted
     from cityai.impact.verdict import judge_impacts
 
     records = replace(records, backtest=kind.redact_findings(records.backtest))
@@ -79,8 +56,6 @@ def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
         spec=kind.spec,
         subject=kind.describe_subject(backtest.predictions),
         predictions=backtest.predictions,
-        evaluation=records.evaluation,
-        audit=records.audit,
         findings=tuple(sorted(found, key=lambda f: (rank[f.status], not blocks(f.code)))),
         quality=records.quality,
         fitted=Fitted(
@@ -91,10 +66,5 @@ def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
         )
         if final
         else Fitted(),
-        explanation=records.explanation,
-        mitigation=records.mitigation,
-        proxies=records.proxies,
-        groups=records.groups,
-        outlook=records.outlook,
-        impacts=records.impacts,
+        **{told.name: getattr(records, told.name) for told in fields(StageRecords)},
     )

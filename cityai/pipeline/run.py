@@ -25,7 +25,6 @@ from cityai.modeling.own.checks import rehearse_models
 from cityai.pipeline.impact.stage import take_impacts
 from cityai.pipeline.known import snapshot
 from cityai.pipeline.publish import publish_result
-from cityai.pipeline.records import Records
 from cityai.pipeline.result import Result, TimeChecks, refuse_future
 from cityai.pipeline.sample import bring_sample
 from cityai.pipeline.stage import PipelineRun, Reader, hold_run, stage
@@ -126,6 +125,7 @@ def run_project(
     UserError, RunError
         For a mistake in what was given; else when it could not be completed: nothing is lost.
     """
+    from cityai.pipeline.records import Records
     from cityai.track.runs import open_run
 
     begun = time.perf_counter()

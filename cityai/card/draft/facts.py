@@ -79,8 +79,29 @@ class Fitted:
     """Test folds that the history would hold beside these; None where nothing was replayed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardFacts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecords:
+    """What stages made that a card tells of; each record's class documents its tables."""
+
+    evaluation: Evaluation
+    audit: Audit
+    """How what was predicted was judged."""
+    explanation: Explanation | None = None
+    """What moves the predictions; None where nothing was fitted."""
+    mitigation: Mitigation | None = None
+    """What was tried to close a gap; None where the project names none."""
+    proxies: Proxies | None = None
+    """How well the inputs recover the groups."""
+    groups: Groups | None = None
+    """Who belongs where."""
+    outlook: Outlook | None = None
+    """What comes after the data; None in results of before there was one."""
+    impacts: tuple[Impact, ...] = ()
+    """What acting on it changed, the newest evaluation first; nothing where none was announced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFacts(StageRecords):
     """All that a card is drafted from. What a source lacks is None, and its section is left out."""
 
     run: RunFacts
@@ -90,23 +111,13 @@ class CardFacts:
     subject: Subject
     """What is asked, in the words of its kind."""
     predictions: Predictions
-    evaluation: Evaluation
-    audit: Audit
-    """What was predicted and how it was judged."""
+    """What was predicted."""
     findings: tuple[Finding, ...]
     """All of them, in the order of the card."""
     quality: QualityReport | None = None
     """How good the data are."""
     fitted: Fitted = field(default_factory=Fitted)
     """Nothing is in it for predictions that somebody else made."""
-    explanation: Explanation | None = None
-    mitigation: Mitigation | None = None
-    proxies: Proxies | None = None
-    groups: Groups | None = None
-    outlook: Outlook | None = None
-    impacts: tuple[Impact, ...] = ()
-    """As the stages leave them: why, what was tried, what inputs give away, who belongs where, what
-    comes after the data, and what acting on it changed."""
 
     def name_baseline(self, name: str) -> str:
         """Return what a baseline is called, a column by the city's own word for it."""

@@ -14,13 +14,14 @@ from cityai.errors import DataError
 from cityai.impact.lots import SERVED, WAITING
 from cityai.impact.records import ARM, BLOCK, PERIOD, PROBABILITY, UNIT
 from cityai.pipeline.impact.outcomes import DONE, DONE_ON
-from cityai.pipeline.impact.places import CASES, LOST, Axis, lay_axis, read_places
+from cityai.pipeline.impact.places import CASES, LOST, lay_axis, read_places
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.units import begin_places
 from cityai.pipeline.provenance import read_clock
 from cityai.store.digests import digest_text
 
 if TYPE_CHECKING:
+    from cityai.data.periods import Periods
     from cityai.records.events import Events
 
 ALL: Final = "all"
@@ -114,7 +115,7 @@ def add_before(
     return both.sort_values([UNIT, PERIOD], ignore_index=True)
 
 
-def find_first(spec: EvaluationSpec, axis: Axis) -> int:
+def find_first(spec: EvaluationSpec, axis: Periods) -> int:
     """Find the first period that is compared, counted from the first of the evaluation."""
     if spec.design == TOGETHER:
         return 0

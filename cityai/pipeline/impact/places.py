@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -11,10 +10,10 @@ import pandas as pd
 from cityai.columns import AREA, ENTITY, OCCURRED_AT, VALUE, Y_TRUE
 from cityai.config.evaluation import EvaluationSpec
 from cityai.config.load import Project
-from cityai.config.project import BaseProjectSpec, Period, ProjectSpec
+from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.data.panel import build_panel
-from cityai.data.periods import MONTH, SHORTEST_DAYS, WEEK, Moments, Periods, find_start
+from cityai.data.periods import MONTH, SHORTEST_DAYS, WEEK, Periods, find_start
 from cityai.errors import TimeError
 from cityai.impact.records import PERIOD, UNIT
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
@@ -29,25 +28,10 @@ LOST: Final = "lost"
 """Column with how many cases have none that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The periods of an evaluation of places; before its first day they count below 0."""
-
-    freq: Period
-    starts: pd.Timestamp
-    count: int
-
-    def index(self, moments: Moments) -> np.ndarray:
-        """Number each moment's period, (n,) int64."""
-        return Periods(self.freq, self.starts, self.count).index(moments)
-
-    def start(self, period: int) -> pd.Timestamp:
-        """Return the first moment of a period."""
-        return Periods(self.freq, self.starts, self.count).start(period)
-
-
-def lay_axis(project: BaseProjectSpec, spec: EvaluationSpec) -> Axis:
+def lay_axis(project: BaseProjectSpec, spec: EvaluationSpec) -> Periods:
     """Lay the periods of an evaluation out: months where the question is of months, else weeks.
+
+    Those before its first day are counted below 0.
 
     Raises
     ------
@@ -75,7 +59,7 @@ def lay_axis(project: BaseProjectSpec, spec: EvaluationSpec) -> Axis:
             expected="two at least",
             next_step="correct `weeks`",
         )
-    return Axis(freq, first, count)
+    return Periods(freq, first, count)
 
 
 def read_places(
@@ -122,7 +106,9 @@ def read_places(
     return found.astype({PERIOD: "int64"})
 
 
-def _add_up(events: Events, project: ProjectSpec, spec: EvaluationSpec, axis: Axis) -> pd.DataFrame:
+def _add_up(
+    events: Events, project: ProjectSpec, spec: EvaluationSpec, axis: Periods
+) -> pd.DataFrame:
     """Add the amounts of a panel up by place and period; a period that is not whole is left out."""
     panel = build_panel(events, project)
     names = pd.Series(panel.entity_ids)
@@ -145,6 +131,6 @@ def _add_all(amounts: pd.Series) -> float:
     return float(amounts.sum(skipna=False))
 
 
-def find_now(axis: Axis) -> int:
+def find_now(axis: Periods) -> int:
     """Return the period that is not over yet."""
     return int(axis.index(pd.DatetimeIndex([pd.Timestamp(read_clock().date())]))[0])

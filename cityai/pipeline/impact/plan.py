@@ -102,12 +102,7 @@ class Announced:
     @property
     def folder(self) -> Path:
         """The private folder with what it gathered."""
-        return find_gathered(self.project, self.plan)
-
-
-def find_gathered(project: Project[Any], plan: Plan) -> Path:
-    """Return the private folder of a plan: another plan has another."""
-    return project.state / FOLDER / plan.project / plan.seal[:DIGITS]
+        return self.project.state / FOLDER / self.plan.project / self.plan.seal[:DIGITS]
 
 
 def seal_plan(

@@ -16,9 +16,10 @@ from cityai.errors import DataError, SpecError, TimeError, suggest_name
 from cityai.impact.lots import LEAST_PLACES, draw_starts, plan_starts
 from cityai.impact.records import LEAST_SEPARATE, PERIOD, UNIT
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
-from cityai.pipeline.impact.places import CASES, Axis, lay_axis, read_places
+from cityai.pipeline.impact.places import CASES, lay_axis, read_places
 
 if TYPE_CHECKING:
+    from cityai.data.periods import Periods
     from cityai.records.events import Events
 
 LEAST_SETS: Final = LEAST_SEPARATE + 1
@@ -117,7 +118,7 @@ def choose_places(spec: EvaluationSpec, known: list[str]) -> tuple[str, ...]:
 
 
 def begin_places(
-    spec: EvaluationSpec, axis: Axis, names: tuple[str, ...], seed: str
+    spec: EvaluationSpec, axis: Periods, names: tuple[str, ...], seed: str
 ) -> dict[str, str]:
     """Say on which day it begins in each place: as chance decides, or as is declared."""
     if spec.design == "stepped wedge":
