@@ -257,7 +257,7 @@ def read_config(workspace: Path, name: str, document: Document, key: str) -> Doc
     return read_yaml(path)
 
 
-def read_city(workspace: Path, name: str = "city") -> CitySpec:
+def read_city(workspace: Path) -> CitySpec:
     """Read the settings of a city.
 
     Raises
@@ -265,7 +265,7 @@ def read_city(workspace: Path, name: str = "city") -> CitySpec:
     SpecError
         When there are none, or a value is wrong.
     """
-    document = read_yaml(workspace / CONFIGS / f"{name}.yaml")
+    document = read_yaml(workspace / CONFIGS / "city.yaml")
     return validate_spec(CitySpec, document.content, document)
 
 

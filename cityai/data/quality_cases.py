@@ -26,10 +26,6 @@ _SURELY: Final = 30.0
 """Other answers that are usual in a stretch that has none: no chance, even where they cluster."""
 
 
-def _measure_nothing(cases: Events, _: RiskSpec) -> pd.DataFrame:
-    return cases.quality_facts.iloc[:0]
-
-
 def _find_all(
     cases: Events, spec: RiskSpec, facts: pd.DataFrame, _by_period: pd.DataFrame
 ) -> Iterator[Finding]:
@@ -160,7 +156,7 @@ def _count_months(cases: Events, spec: RiskSpec) -> pd.DataFrame:
     return tabulate_periods(periods, month, table[ENTITY], ones, delay.groupby(month).median())
 
 
-CASES: Final = TableQuality(_measure_nothing, _count_months, _find_all)
+CASES: Final = TableQuality(lambda cases, _: cases.quality_facts.iloc[:0], _count_months, _find_all)
 """Adds the codes ``quality.one_value``, ``cases.repeated`` (an entity asked about several times at
 one moment), ``cases.unknown`` (outcomes that ought to be known and are not), ``cases.ahead``
 (cases that are asked about after all that is known, or take place later than they can) and

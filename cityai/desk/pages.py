@@ -122,7 +122,7 @@ class View:
             language=self.language,
             languages=[Language(c, NAMES[c], f"/{c}{self.path}") for c in LOCALES],
             session=self.session,
-            fold=fold_text,
+            fold=lambda text: (text[:SHOWN], text[SHOWN:]),
             **more,
         )
 
@@ -132,11 +132,6 @@ def read_style() -> str:
     """Read the card's style and, after it, what the desk adds."""
     card, own = STYLES
     return Path(card).read_text("utf-8") + (TEMPLATES / own).read_text("utf-8")
-
-
-def fold_text(text: str) -> tuple[str, str]:
-    """Part a text into what is shown, and the rest of a very long one."""
-    return text[:SHOWN], text[SHOWN:]
 
 
 def render_notice(

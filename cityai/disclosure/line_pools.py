@@ -50,13 +50,9 @@ def pool_lines(lines: Sparse, hidden: np.ndarray) -> np.ndarray:
     shown = np.flatnonzero(~hidden & (kind > 0))
     order = shown[np.argsort(kind[shown], kind="stable")]
     for pool in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1):
-        if len(pool) > 1 and _share_nothing(lines[pool]):
+        if len(pool) > 1 and len(np.unique(lines[pool].indices)) == lines[pool].nnz:
             pools[pool] = pool.min()
     return np.unique(pools, return_inverse=True)[1]
-
-
-def _share_nothing(lines: Sparse) -> bool:
-    return bool(len(np.unique(lines.indices)) == lines.nnz)
 
 
 def sum_rows(lines: Sparse, pools: np.ndarray) -> Sparse:

@@ -117,14 +117,11 @@ def open_result(folder: Path) -> tuple[Fault, list[Told]]:
     if digest_planted(planted) != sealed.seal:
         raise UserError("the seal is not that of what was planted", where=str(folder / SEALED))
     fault = find_fault(planted["fault"])
-    told = [_judge(_read_answer(path), sealed, fault, opened) for path in _list_answers(folder)]
+    paths = sorted((folder / ANSWERS).glob("*.json"))
+    told = [_judge(_read_answer(path), sealed, fault, opened) for path in paths]
     now = opened or read_clock().isoformat()
     write_files({f"{sealed.drill}.json": write_told(planted | {"opened": now})}, private)
     return fault, told
-
-
-def _list_answers(folder: Path) -> list[Path]:
-    return sorted((folder / ANSWERS).glob("*.json"))
 
 
 def _read_answer(path: Path) -> Answer:

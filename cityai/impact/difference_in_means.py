@@ -170,9 +170,9 @@ def _take_effect(sums: dict[str, np.ndarray], tau: float) -> tuple[np.ndarray, .
     return sums["1"], total, sums["yy"] - 2 * tau * sums["yw"] + tau**2 * sums["w"]
 
 
-def redraw_blocks(arms: Arms, law: Law, draws: int, seed: int = SEED) -> BlockReference:
+def redraw_blocks(arms: Arms, law: Law, draws: int) -> BlockReference:
     """Redraw who is in which of two arms, block by block, by the law."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     y = arms.outcome - arms.outcome.mean()
     columns = {"1": np.ones_like(y), "y": y, "yy": y**2, "w": arms.treated, "yw": y * arms.treated}
     part = _between_two(arms, law)

@@ -138,7 +138,7 @@ def compare_arms(
         for a in (1, 0)
     )
     error = np.array([plain.standard_error or 0.0])
-    quantile = np.array([_find_quantile(confidence, len(pair.rows))])
+    quantile = np.array([stdtrit(max(len(pair.rows) - 2, 1), (1 + confidence) / 2)])
     low, high = bound_gaps(first, second, np.ones(1), np.ones(1), error, quantile)
     estimate = float(first.value[0] - second.value[0])
     if plain.known:
@@ -147,7 +147,3 @@ def compare_arms(
         *(estimate, None, float(low[0]), float(high[0]), None, len(pair.rows), arms, RATES),
         *(ASSIGNED, confidence, float(len(pair.rows)), len(pair.rows), pair.left_out),
     )
-
-
-def _find_quantile(confidence: float, rows: int) -> float:
-    return float(stdtrit(max(rows - 2, 1), (1 + confidence) / 2))

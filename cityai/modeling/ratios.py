@@ -94,7 +94,8 @@ def divide_sums(past: Past, top: FloatArray, bottom: FloatArray, weights: FloatA
     safe = np.where(total > 0, total, 1.0)
     ratio = np.where(total > 0, above.sum(axis=0) / safe, np.nan)
     influence = (above - np.nan_to_num(ratio) * below) / safe
-    worth = np.where(below > 0, _discount(len(below))[:, None], 0.0)
+    discount = 0.5 ** (np.arange(len(below)) / HALF_LIFE)
+    worth = np.where(below > 0, discount[:, None], 0.0)
     squares = (worth**2).sum(axis=0)
     count = np.where(squares > 0, worth.sum(axis=0) ** 2 / np.where(squares > 0, squares, 1.0), 0)
     freedom = count - 1.0
@@ -102,10 +103,6 @@ def divide_sums(past: Past, top: FloatArray, bottom: FloatArray, weights: FloatA
     roomy = np.where(known, freedom, LEAST_FREEDOM + 1.0)
     spread = (roomy + 1.0) / roomy * (influence**2).sum(axis=0) * roomy / (roomy - LEAST_FREEDOM)
     return Ratios(ratio, np.where(known, spread, np.inf))
-
-
-def _discount(origins: int) -> FloatArray:
-    return np.asarray(0.5 ** (np.arange(origins) / HALF_LIFE))
 
 
 def _sum_origins(past: Past, values: FloatArray, weights: FloatArray) -> FloatArray:

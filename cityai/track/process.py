@@ -30,7 +30,7 @@ def describe_process(pid: int | None = None) -> dict[str, str]:
         "host": _shorten(platform.node() + _read_link("/proc/self/ns/pid")),
         "boot": _shorten(_read("/proc/sys/kernel/random/boot_id")),
         "started": read_start(pid),
-        "heartbeat": format_now(),
+        "heartbeat": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return {PROCESS: json.dumps(life)}
 
@@ -87,11 +87,6 @@ def keep_beating(beat: Callable[[], object], seconds: float = BEAT_SECONDS) -> I
     finally:
         ended.set()
         thread.join(timeout=seconds)
-
-
-def format_now() -> str:
-    """Return the moment as UTC text to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _read(path: str) -> str:

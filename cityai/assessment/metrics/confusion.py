@@ -188,7 +188,8 @@ COUNTS: Final = ("n", "decided", "selected", "known", "outcomes", "tp", "fp", "t
 def explain_missing(metrics: tuple[Metric, ...], table: pd.DataFrame) -> tuple[Metric, ...]:
     """Write into each metric why it cannot be had for these rows, where it cannot."""
     score = table[Y_PRED].to_numpy(np.float64)
-    shares, one_sided = are_shares(score), _is_one_sided(table)
+    # Whether the outcome is known of one side alone.
+    shares, one_sided = are_shares(score), 0 in (find_selective(table) or (1.0,))
     found = []
     for metric in metrics:
         why = metric.undefined
@@ -284,8 +285,3 @@ def find_selective(table: pd.DataFrame) -> tuple[float, float] | None:
         return None
     chosen, passed = (float(side.mean()) for side in sides)
     return (chosen, passed) if min(chosen, passed) < MOST * max(chosen, passed) else None
-
-
-def _is_one_sided(table: pd.DataFrame) -> bool:
-    """Whether the outcome is known of one side alone."""
-    return 0 in (find_selective(table) or (1.0,))

@@ -15,6 +15,7 @@ from cityai.card.draft.impact import draft_impact
 from cityai.card.draft.verdict import draft_verdict
 from cityai.card.draft.withheld import find_withheld, withhold_findings
 from cityai.card.record import CardRecord, seal_record
+from cityai.card.record.described import EnvironmentPart
 
 
 def draft_card(facts: CardFacts) -> CardRecord:
@@ -38,7 +39,7 @@ def draft_card(facts: CardFacts) -> CardRecord:
         oversight=words.oversight,
         monitoring=described.draft_monitoring(facts),
         security=words.security,
-        environment=described.draft_environment(facts),
+        environment=EnvironmentPart(),
         publication=described.draft_publication(facts),
         checklist=words.checklist,
         findings=described.draft_findings(facts, fairness),

@@ -15,7 +15,6 @@ from cityai.card.draft.withheld import Withheld
 from cityai.card.record.described import (
     Contact,
     DecisionPart,
-    EnvironmentPart,
     FindingPart,
     MonitoringPart,
     OwnerPart,
@@ -97,11 +96,6 @@ def draft_use(facts: CardFacts) -> UsePart:
 def draft_monitoring(facts: CardFacts) -> MonitoringPart:
     """Draft what happens after release."""
     return MonitoringPart(**copy_words(facts.spec.words.monitoring))
-
-
-def draft_environment(facts: CardFacts) -> EnvironmentPart:
-    """Draft what it costs to make; nothing measures that yet."""
-    return EnvironmentPart()
 
 
 def draft_publication(facts: CardFacts) -> PublicationPart:

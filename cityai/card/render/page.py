@@ -175,10 +175,6 @@ def _join_texts(texts: Iterable[str | float], mark: str) -> str:
     return messages.join(mark, (t if isinstance(t, str) else messages.write(t) for t in texts))
 
 
-def _strip_marks(value: Any) -> str:
-    return value.striptags() if isinstance(value, Markup) else str(value)
-
-
 def _split_sentence(shown: Markup) -> tuple[Markup, Markup]:
     """Split what is shown after its first sentence, each part with the mark of its language."""
     found = re.fullmatch(r"(<i[^>]*>)?(.*?)(</i>)?", shown, re.DOTALL)
@@ -215,7 +211,7 @@ def open_environment(*folders: Path) -> Environment:
         mail=lambda value: words.check_link(f"mailto:{value}"),
         t=_show,
         own=_show_own,
-        plain=_strip_marks,
+        plain=lambda value: value.striptags() if isinstance(value, Markup) else str(value),
         sentences=_split_sentence,
         verbatim=lambda text: Markup(text),  # noqa: S704 - our own script, never a record's text
     )

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cityai.card.draft.rounding import count_decimals, round_people
+from cityai.card.draft.rounding import round_people
 from cityai.card.record import CardRecord
-from cityai.card.verify.claims import Claim, refuse_claim
+from cityai.card.verify.claims import Claim, claim_figure, refuse_claim
 from cityai.columns import (
     BASELINE,
     CANDIDATE,
@@ -49,11 +49,9 @@ class Counted:
     """What its decimals may follow from: the rows that count, what came to pass in all of them, and
     what it is a share of."""
 
-    def round(self, unit: str, precision: str) -> int:
-        """Return the decimals that it is published with."""
-        if not math.isfinite(self.value):
-            return 0
-        return count_decimals(self.value, unit, self.find_size(precision))
+    def claim(self, path: str, printed: float | None, unit: str, precision: str) -> Claim:
+        """Claim it with the decimals that it is published with."""
+        return claim_figure(path, printed, self.value, unit, self.find_size(precision))
 
     def find_size(self, precision: str) -> float:
         """Return what its decimals follow from."""
@@ -215,8 +213,7 @@ def list_reach_claims(
             yield _claim_share(f"{path}.recall", point.recall, rows, weight, chosen)
         if point.selected is not None:
             share = selected / float(weight.sum())
-            decimals = count_decimals(share, "share", selected)
-            yield Claim(f"{path}.selected", point.selected, share, decimals)
+            yield claim_figure(f"{path}.selected", point.selected, share, "share", selected)
     for i, group in enumerate(worth.groups if worth else ()):
         path = f"eval.worth.groups[{i}]"
         weight = weights.get(group.dimension, {}).get(group.group)
@@ -233,8 +230,7 @@ def list_reach_claims(
         more, yes = float(cases @ (own - chosen)), float(cases.sum())
         if group.difference is not None:
             gain = more / yes if yes else math.nan
-            decimals = count_decimals(gain, "share", yes) if yes else 0
-            yield Claim(f"{path}.difference", group.difference, gain, decimals)
+            yield claim_figure(f"{path}.difference", group.difference, gain, "share", yes)
         if group.more is not None:
             yield Claim(f"{path}.more", group.more, float(round_people(more)), 9)
 
@@ -245,5 +241,4 @@ def _claim_share(
     cases = weight * rows.truth
     yes, selected = float(cases.sum()), float(weight @ chosen)
     share = float(cases @ chosen) / yes if yes else math.nan
-    decimals = count_decimals(share, "share", min(selected, yes)) if yes else 0
-    return Claim(path, printed, share, decimals)
+    return claim_figure(path, printed, share, "share", min(selected, yes))

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from cityai.card.draft.rounding import count_decimals
 from cityai.card.record.impact import ImpactEffect, ImpactPart
-from cityai.card.verify.claims import Claim, refuse_claim
+from cityai.card.verify.claims import Claim, claim_figure, refuse_claim
 from cityai.card.verify.impact_places import (
     NORMAL,
     Counted,
@@ -67,10 +66,9 @@ def _list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") ->
         if "lost" in rows:
             drawn = round(math.fsum(rows["cases"]) + math.fsum(rows["lost"]))
             share = math.fsum(rows["cases"]) / drawn if drawn else math.nan
-        decimals = count_decimals(share, "share", drawn)
-        yield Claim(f"{at}.found.known", part.found.known, share, decimals)
+        yield claim_figure(f"{at}.found.known", part.found.known, share, "share", drawn)
     value, told = treat(rows, impact.analysis.treated.widths), part.found.treated
-    yield Claim(f"{at}.found.treated", told.value, value, _decimals(value, unit, whole.known))
+    yield claim_figure(f"{at}.found.treated", told.value, value, unit or "amount", whole.known)
     if part.found.places is not None:
         places = float(rows["unit"].nunique())
         yield Claim(f"{at}.found.places", float(part.found.places), places, 0)
@@ -99,8 +97,7 @@ def _list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") ->
         kept = done if line.arm == "served" else 1 - done
         if line.followed is not None:
             share = math.fsum(kept) / len(own) if len(own) else math.nan
-            decimals = count_decimals(share, "share", len(own)) if len(own) else 0
-            yield Claim(f"{at}.found.followed[{i}]", line.followed, share, decimals)
+            yield claim_figure(f"{at}.found.followed[{i}]", line.followed, share, "share", len(own))
 
 
 def _claim_lots(part: ImpactPart, impact: Impact, at: str) -> Iterator[Claim]:
@@ -134,15 +131,11 @@ def _hash(text: str) -> bytes:
 def _claim(path: str, told: ImpactEffect, counted: Counted, unit: str) -> Iterator[Claim]:
     effect, error = counted.effect, counted.error
     if told.value is not None:
-        yield Claim(f"{path}.value", told.value, effect, _decimals(effect, unit, counted.known))
+        yield claim_figure(f"{path}.value", told.value, effect, unit or "amount", counted.known)
     if told.low is not None and told.high is not None and error > 0:
         half = (told.high - told.low) / 2
         if abs(half / (counted.quantile * error) - 1) > SLACK and counted.rows >= 100:
             yield refuse_claim(f"{path}.low", told.low, "the interval is not that of these rows")
-
-
-def _decimals(value: float, unit: str, known: int) -> int:
-    return count_decimals(value, unit or "amount", known) if math.isfinite(value) else 0
 
 
 def _count_gap(rows: pd.DataFrame, _widths: tuple[float, ...]) -> Counted:

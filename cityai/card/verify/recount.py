@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.metrics import find_metric
-from cityai.card.draft.rounding import count_decimals, round_people, round_totals
+from cityai.card.draft.rounding import round_people, round_totals
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import Number
-from cityai.card.verify.claims import ROUNDING, Claim, claim_range, refuse_claim
+from cityai.card.verify.claims import ROUNDING, Claim, claim_figure, claim_range, refuse_claim
 from cityai.card.verify.count import (
     Counted,
     Formulas,
@@ -152,8 +152,7 @@ class _Walk:
         counted, audited = rows.count(metric, mask), number.source.startswith(AUDITED)
         # The evaluation rounds by what came to pass, the audit by what a figure is a share of.
         precision = metric.precision if audited or metric.precision == "rows" else "amount"
-        decimals = counted.round(number.unit, precision)
-        yield Claim(f"{path}.value", number.value, counted.value, decimals)
+        yield counted.claim(f"{path}.value", number.value, number.unit, precision)
         scored = np.isfinite(rows.score)
         if "amount" in metric.targets:
             n = (mask * (scored & np.isfinite(rows.truth))).sum() if audited else counted.rows
@@ -224,11 +223,9 @@ class _Walk:
                 if metric is None or printed is None:
                     continue
                 value = rows.count(metric, np.ones(len(table))).value
-                decimals = count_decimals(value, metric.unit, size) if math.isfinite(value) else 0
-                yield Claim(f"{path}.{name}", printed, value, decimals)
+                yield claim_figure(f"{path}.{name}", printed, value, metric.unit, size)
             share = float(chosen.mean())
-            decimals = count_decimals(share, "share", float(chosen.sum()))
-            yield Claim(f"{path}.share", point.share, share, decimals)
+            yield claim_figure(f"{path}.share", point.share, share, "share", float(chosen.sum()))
 
     def claim_curve(self) -> Iterator[Claim]:
         """Bands are of equal count; their printed means must add up to everyone's."""
@@ -264,8 +261,7 @@ class _Walk:
         if result.between is not None:
             yield claim_range(f"{path}.between", result.between, counted.value)
         if result.value is not None:
-            decimals = counted.round(unit, metric.precision)
-            yield Claim(f"{path}.value", result.value, counted.value, decimals)
+            yield counted.claim(f"{path}.value", result.value, unit, metric.precision)
         if result.n is not None:
             yield Claim(f"{path}.n", result.n, self.count_members(metric, own), 0)
         if result.reference_between is None and result.reference_value is None:
@@ -274,8 +270,8 @@ class _Walk:
         if result.reference_between is not None:
             yield claim_range(f"{path}.reference_between", result.reference_between, other.value)
         if result.reference_value is not None:
-            decimals = other.round(unit, metric.precision)
-            yield Claim(f"{path}.reference_value", result.reference_value, other.value, decimals)
+            printed = result.reference_value
+            yield other.claim(f"{path}.reference_value", printed, unit, metric.precision)
         if result.gap is not None:
             yield self.claim_gap(f"{path}.gap", result.gap, counted, other, metric, unit)
 
@@ -285,9 +281,7 @@ class _Walk:
         """Claim the difference of two figures; one below the rounding of sums is none."""
         gap = own.value - other.value
         gap = 0.0 if abs(gap) <= ROUNDING * abs(own.value) else gap
-        size = own.find_size(metric.precision)
-        decimals = count_decimals(gap, unit, size) if math.isfinite(gap) else 0
-        return Claim(path, printed, gap, decimals)
+        return claim_figure(path, printed, gap, unit, own.find_size(metric.precision))
 
     def count_members(self, metric: Metric, own: Floats) -> float:
         """Count a group: rows that could be scored of amounts, people in round numbers."""
@@ -305,8 +299,7 @@ class _Walk:
             return refuse_claim(path, number.value, NO_GROUP if metric else NO_METRIC)
         weight = own * (self.labels["fold"] == number.slice.get(FOLD, ""))
         counted = self.judge("forecast").count(metric, weight).value
-        decimals = count_decimals(counted, number.unit, None) if math.isfinite(counted) else 0
-        return Claim(path, number.value, counted, decimals)
+        return claim_figure(path, number.value, counted, number.unit, None)
 
 
 def list_option_claims(
@@ -347,8 +340,7 @@ def list_option_claims(
         for field, rows in (("value_before", walk.judge("forecast")), ("value_after", made[key])):
             printed, counted = getattr(group, field), rows.count(metric, own)
             if printed is not None:
-                decimals = counted.round(group.unit, metric.precision)
-                yield Claim(f"{path}.{field}", printed, counted.value, decimals)
+                yield counted.claim(f"{path}.{field}", printed, group.unit, metric.precision)
 
 
 def _correct(

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.card.draft.rounding import count_decimals, round_people
+from cityai.card.draft.rounding import round_people
 from cityai.card.draft.worth import DIGITS
 from cityai.card.record.ranked import WorthPart, WorthWay
-from cityai.card.verify.claims import Claim, refuse_claim
+from cityai.card.verify.claims import Claim, claim_figure, refuse_claim
 from cityai.columns import BASELINE, CASE, DECISION, FOLD, SLOT, Y_PRED, Y_TRUE
 
 TIMES: Final = {"more": 1.1}
@@ -39,11 +39,11 @@ def list_worth_claims(part: WorthPart | None, table: pd.DataFrame) -> Iterator[C
         need = float(rows[Y_TRUE].clip(lower=0.0).sum())
         spent, reached = count(rows, way.way, TIMES.get(way.way, 1.0))
         size = min(spent, need) if listed else need
-        yield _claim(f"{path}.reached", way.reached, reached / need, size)
+        yield claim_figure(f"{path}.reached", way.reached, reached / need, "share", size)
         if way.spent is not None:
             yield _claim_spent(f"{path}.spent", way.spent, spent, listed=listed)
         if way.vain is not None:
-            yield _claim(f"{path}.vain", way.vain, (spent - reached) / spent, spent)
+            yield claim_figure(f"{path}.vain", way.vain, (spent - reached) / spent, "share", spent)
         if way.times is not None:
             yield from _claim_times(f"{path}.times", way, rows, listed)
     if part.shares:
@@ -68,7 +68,7 @@ def _list_share_claims(part: WorthPart, table: pd.DataFrame) -> Iterator[Claim]:
                 yield refuse_claim(path, printed, NO_WAY)
                 continue
             found = _find_part(rows, column, times)
-            yield _claim(path, printed, found / need, min(times * len(rows), need))
+            yield claim_figure(path, printed, found / need, "share", min(times * len(rows), need))
 
 
 def _find_part(rows: pd.DataFrame, column: str, times: float) -> float:
@@ -82,11 +82,6 @@ def _find_part(rows: pd.DataFrame, column: str, times: float) -> float:
             found += float(alike.mean()) * min(left, len(alike))
             left -= min(left, len(alike))
     return found
-
-
-def _claim(path: str, printed: float, counted: float, size: float) -> Claim:
-    decimals = count_decimals(counted, "share", size) if math.isfinite(counted) else 0
-    return Claim(path, printed, counted, decimals)
 
 
 def _claim_spent(path: str, printed: float, counted: float, *, listed: bool) -> Claim:
