@@ -76,13 +76,7 @@ def score_predictions(
 
 
 def refuse_many_cells(scored: Scored) -> None:
-    """Refuse moments times combinations of groups that are more than can be held.
-
-    Raises
-    ------
-    DataError
-        Saying how many there are, and what may help.
-    """
+    """Refuse moments times combinations of groups that are more than can be held."""
     times, units = len(pd.unique(scored.moment)), len(pd.unique(scored.unit))
     if times * units * len(scored.sums.names) > MOST_CELLS:
         raise DataError(
@@ -127,11 +121,6 @@ def refuse_limits(spec: AuditableSpec, metrics: tuple[Metric, ...], *counted: st
         Those that will be audited.
     *counted : str
         Limits on what is counted that it knows, of `COUNTED`.
-
-    Raises
-    ------
-    SpecError
-        Naming the limit and the nearest known one.
     """
     own = {name: limit for name, limit in spec.audit.limits.items() if name not in counted}
     check_limits({**fit_limits(spec, metrics).policy.limits, **own}, metrics)

@@ -103,13 +103,7 @@ def write_query(
 
 
 def check_connections(spec: BaseProjectSpec, document: Document) -> None:
-    """Refuse a source whose connection the city does not have.
-
-    Raises
-    ------
-    SpecError
-        With the place of its name, and the nearest that is known.
-    """
+    """Refuse a source whose connection the city does not have."""
     for location, source in walk_records(spec):
         name = source.connection if isinstance(source, SourceSpec) else None
         if name is not None and name not in spec.city.connections:

@@ -57,13 +57,7 @@ def list_evaluations(project: Project[Any]) -> tuple[str, ...]:
 
 
 def list_sealed(project: Project[Any]) -> tuple[str, ...]:
-    """List the names of those of a project's evaluations that are sealed.
-
-    Raises
-    ------
-    SpecError
-        As `list_evaluations`.
-    """
+    """List the names of those of a project's evaluations that are sealed."""
     return tuple(n for n in list_evaluations(project) if find_plan(project, n).exists())
 
 

@@ -49,13 +49,7 @@ class KeysSpec(SpecRecord):
 
 
 def read_keys(workspace: Path) -> KeysSpec:
-    """Read the keys of a workspace; none where there is no file.
-
-    Raises
-    ------
-    SpecError
-        When a value is wrong.
-    """
+    """Read the keys of a workspace; none where there is no file."""
     path = workspace / CONFIGS / KEYS
     if not path.exists():
         return KeysSpec()

@@ -258,13 +258,7 @@ def read_config(workspace: Path, name: str, document: Document, key: str) -> Doc
 
 
 def read_city(workspace: Path) -> CitySpec:
-    """Read the settings of a city.
-
-    Raises
-    ------
-    SpecError
-        When there are none, or a value is wrong.
-    """
+    """Read the settings of a city."""
     document = read_yaml(workspace / CONFIGS / "city.yaml")
     return validate_spec(CitySpec, document.content, document)
 

@@ -30,13 +30,7 @@ RESERVED = (
 
 
 def check_names(spec: BaseProjectSpec, document: Document, file: Path) -> None:
-    """Refuse a name that nothing in the project has.
-
-    Raises
-    ------
-    SpecError
-        With the file, line and column of the name, and the nearest that is known.
-    """
+    """Refuse a name that nothing in the project has."""
     folder = file.parent.name
     is_main = file.name == "project.yaml"
     if spec.name != (folder if is_main else f"{folder}_{file.stem}"):
@@ -96,13 +90,7 @@ def check_names(spec: BaseProjectSpec, document: Document, file: Path) -> None:
 
 
 def check_types(spec: BaseProjectSpec, document: Document) -> None:
-    """Refuse a column whose declared type cannot be what it is used for.
-
-    Raises
-    ------
-    SpecError
-        With the file, line and column of the type.
-    """
+    """Refuse a column whose declared type cannot be what it is used for."""
     wanted: dict[Location, tuple[str, ...]] = {
         ("data", "time"): MOMENT,
         ("data", "known", "column"): MOMENT,
@@ -166,13 +154,7 @@ def _check_city_table(
 
 
 def check_risk(spec: RiskSpec, document: Document) -> None:
-    """Refuse a risk question that looks at its own answer, or names what is not there.
-
-    Raises
-    ------
-    SpecError
-        With the file, line and column.
-    """
+    """Refuse a risk question that looks at its own answer, or names what is not there."""
     _check_outcome(spec, document)
     for name in spec.question.entity.attributes:
         at: Location = ("question", "entity", "attributes")

@@ -27,11 +27,6 @@ def find_workspace(
         What lies there, in the words of the error.
     next_step : str
         What to do where there is none.
-
-    Raises
-    ------
-    SpecError
-        When there is none.
     """
     found = _look_up(folder)
     if found is None:

@@ -87,13 +87,7 @@ def list_names(spec: AuditableSpec) -> tuple[str, ...]:
 
 
 def check_translations(words: Path, spec: AuditableSpec) -> None:
-    """Refuse a translation of a name that the project does not give.
-
-    Raises
-    ------
-    SpecError
-        With the line of the name, and the nearest that there is.
-    """
+    """Refuse a translation of a name that the project does not give."""
     areas = (table.names for table in spec.city.areas.values())
     known = {
         *list_names(spec),

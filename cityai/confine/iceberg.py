@@ -74,13 +74,7 @@ def read_iceberg(path: str, home: str) -> list[object]:
 
 
 def find_deleted(path: str, home: str) -> Positions:
-    """Find the rows that the current snapshot of a table lists as deleted, as `read_iceberg` does.
-
-    Raises
-    ------
-    DataError
-        If they cannot be read.
-    """
+    """Find the rows that the current snapshot of a table lists as deleted (see `read_iceberg`)."""
     with _reading(path):
         return _find_deleted(path, *_open_snapshot(path, home))
 

@@ -121,11 +121,6 @@ def code_holidays(
     -------
     numpy.ndarray
         Shape (n_periods,), int64.
-
-    Raises
-    ------
-    SpecError
-        When the holidays of the country or subdivision are not known.
     """
     days = [start.date() for start in periods.starts(n_periods)]
     known = _open_holidays(range(days[0].year, days[-1].year + 1), country, subdivision)

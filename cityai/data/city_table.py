@@ -76,13 +76,7 @@ def read_city_table(project: Project[BaseProjectSpec], table: CityTableSpec) -> 
 
 
 def refuse_repeated(ids: pd.Series, where: str, period: pd.Series) -> None:
-    """Refuse a table that says two things of one case, or of one entity and period.
-
-    Raises
-    ------
-    DataError
-        With the first of them.
-    """
+    """Refuse a table that says two things of one case, or of one entity and period."""
     twice = pd.DataFrame({"id": ids, "period": period}).duplicated(keep=False)
     if twice.any():
         raise DataError(

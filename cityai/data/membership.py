@@ -52,11 +52,6 @@ def build_membership(
         The area table.
     area_column : str, optional
         What the project calls the area; an attribute of that name is the area.
-
-    Raises
-    ------
-    SpecError, DataError
-        As `cityai.data.groups.assign_groups`.
     """
     where = f"audit.dimensions.{name}"
     kind: MembershipKind

@@ -136,13 +136,7 @@ def find_usual(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def refuse_several(facts: pd.DataFrame, spec: BaseProjectSpec) -> None:
-    """Refuse groups by an attribute, or an area, of which entities have several at a time.
-
-    Raises
-    ------
-    DataError
-        With the key that would tell the entities apart.
-    """
+    """Refuse groups by an attribute, or an area, of which entities have several at a time."""
     counted = {r["column"]: r for r in facts[facts["fact"] == ONE_VALUE].to_dict("records")}
     entity = spec.question.entity
     for name, dimension in spec.audit.dimensions.items():

@@ -120,13 +120,7 @@ class Missed:
 def show_misses(
     project: Project[BaseProjectSpec], count: int = 10, progress: Progress = SILENT
 ) -> Missed:
-    """Write pages on the worst misses of the replay; it is run first where it is not kept.
-
-    Raises
-    ------
-    UserError, RunError
-        As for `run_project`.
-    """
+    """Write pages on the worst misses of the replay; it is run first where it is not kept."""
     from cityai.pipeline.known import snapshot
     from cityai.pipeline.run import final_backtest, problem, read_and_check
     from cityai.pipeline.stage import hold_run

@@ -17,13 +17,7 @@ def list_cards(workspace: Path) -> list[str]:
 
 
 def require_cards(workspace: Path) -> None:
-    """Refuse to open where there is nothing to review.
-
-    Raises
-    ------
-    StoreError
-        When no card is published.
-    """
+    """Refuse to open where there is nothing to review."""
     if not list_cards(workspace):
         raise StoreError(
             "no card is published: there is nothing to review",

@@ -41,13 +41,7 @@ def dump_text(text: str) -> Json:
 
 
 def load_text(content: Json) -> str:
-    """Return the text that `dump_text` was given.
-
-    Raises
-    ------
-    ValueError
-        When it is no text.
-    """
+    """Return the text that `dump_text` was given."""
     if isinstance(content, str):
         return content
     if not isinstance(content, dict) or not isinstance(content.get("id"), str):

@@ -94,13 +94,7 @@ def select_cases(table: pd.DataFrame, score: FloatArray, rule: DecisionSpec) -> 
 
 
 def refuse_everyone(selection: Selection, rule: DecisionSpec) -> None:
-    """Refuse a capacity that selects every case: there is nothing to rank.
-
-    Raises
-    ------
-    DataError
-        With the counts.
-    """
+    """Refuse a capacity that selects every case: there is nothing to rank."""
     count = len(selection.decision)
     if count and rule.rule == "top" and selection.full == selection.slots:
         raise DataError(

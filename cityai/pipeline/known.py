@@ -20,12 +20,6 @@ def snapshot(run: PipelineRun) -> Events:
 
 
 def read_known(project: Project[BaseProjectSpec]) -> Events:
-    """Read what the city knew, as it was saved where its table is the same.
-
-    Raises
-    ------
-    UserError
-        When the table is not understood.
-    """
+    """Read what the city knew, as it was saved where its table is the same."""
     with hold_run(cast("Project[AuditableSpec]", project)) as run:
         return snapshot(run)

@@ -88,13 +88,7 @@ def roll_back(path: Path, phase: Phase, *, key: Path, reason: str) -> Link:
 
 
 def retire_model(path: Path, phase: Phase, *, key: Path, reason: str) -> Link:
-    """Take what is in use out of use.
-
-    Raises
-    ------
-    UserError
-        When nothing is.
-    """
+    """Take what is in use out of use."""
     reviewed = read_usable(path)
     registry = open_registry(reviewed.place.state, reviewed.name)
 
@@ -186,13 +180,7 @@ def write_heads(reviewed: Reviewed, registry: Registry) -> None:
 
 
 def find_version(reviewed: Reviewed, registry: Registry) -> str:
-    """Return the version of the registered model that is the published card's.
-
-    Raises
-    ------
-    UserError
-        When there is none.
-    """
+    """Return the version of the registered model that is the published card's."""
     digest = reviewed.subjects.get(MODEL, "")
     version = registry.find_version(digest) if digest else ""
     if not version:
@@ -221,13 +209,7 @@ def _require_yes(reviewed: Reviewed, standing: Standing) -> None:
 
 
 def require_unchanged(move: Link, registry: Registry) -> None:
-    """Refuse a version whose files are not those that were promoted.
-
-    Raises
-    ------
-    UserError
-        When they were changed.
-    """
+    """Refuse a version whose files are not those that were promoted."""
     held = registry.digest_version(move.act.version)
     if (held.model, held.whole) != (move.subjects.get(MODEL), move.subjects.get(REGISTERED)):
         raise UserError(

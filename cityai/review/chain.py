@@ -65,13 +65,7 @@ class Chain:
         return self.links[-1].digest if self.links else ""
 
     def refuse_faults(self) -> None:
-        """Refuse to go on from a chain that does not hold.
-
-        Raises
-        ------
-        UserError
-            With its first fault.
-        """
+        """Refuse to go on from a chain that does not hold."""
         if self.faults:
             raise UserError(
                 f"the chain of reviews does not hold: {self.faults[0].why}",
@@ -104,13 +98,7 @@ class Ring:
         return self._known.get(keyid)
 
     def find_holder(self, private: Private) -> KeySpec:
-        """Return who holds a private key, whether or not it speaks today.
-
-        Raises
-        ------
-        UserError
-            When nobody listed it.
-        """
+        """Return who holds a private key, whether or not it speaks today."""
         known = self.find(name_key(private.public_key()))
         if known is None:
             raise UserError(

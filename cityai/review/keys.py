@@ -102,13 +102,7 @@ def read_private(path: Path) -> Private:
 
 
 def read_public(text: str, *, where: str = "") -> Public:
-    """Read a public key in one line: base64 of its DER form, or OpenSSH's ``ssh-ed25519 ...``.
-
-    Raises
-    ------
-    SpecError
-        When it is none, or of another kind.
-    """
+    """Read a public key in one line: base64 of its DER form, or OpenSSH's ``ssh-ed25519 ...``."""
     public: object
     try:
         if " " in text.strip():

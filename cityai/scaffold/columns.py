@@ -220,13 +220,7 @@ class Hints:
 
 
 def profile_table(path: Path, source: SourceSpec, hints: Hints) -> TableProfile:
-    """Profile a table: describe each of its columns.
-
-    Raises
-    ------
-    DataError
-        When the table cannot be read.
-    """
+    """Profile a table: describe each of its columns."""
     with open_source(source, path, None, max_rows=_MOST_ROWS) as opened:
         order = {neutral: name for name, neutral in opened.names.items()}
         table, rows, whole = opened.table, opened.count_rows(), None

@@ -154,13 +154,7 @@ CATALOGUE: Final = (
 
 
 def find_template(name: str) -> Template:
-    """Return a template by its name; hyphens stand for underscores.
-
-    Raises
-    ------
-    SpecError
-        When there is none of that name.
-    """
+    """Return a template by its name; hyphens stand for underscores."""
     known = {template.name: template for template in CATALOGUE}
     wanted = name.replace("-", "_")
     if wanted not in known:

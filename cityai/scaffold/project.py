@@ -158,13 +158,7 @@ def _add_model(written: bytes) -> dict[str, bytes]:
 
 
 def find_kind(template: str) -> str:
-    """Return the kind of question that a template asks.
-
-    Raises
-    ------
-    SpecError
-        When there is none of that name.
-    """
+    """Return the kind of question that a template asks."""
     path = TEMPLATES / find_template(template).name / "project.yaml"
     return str(open_editor().load(path.read_text("utf-8"))["kind"])
 

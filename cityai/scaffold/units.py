@@ -17,13 +17,7 @@ _ONE_UNIT = (
 
 
 def ask_marks(profile: TableProfile, column: Column) -> None:
-    """Refuse numbers of several units, and those whose marks can be read in two ways.
-
-    Raises
-    ------
-    DataError
-        With the units, or the readings.
-    """
+    """Refuse numbers of several units, and those whose marks can be read in two ways."""
     if column.written is not None and column.written.has_units:
         cells = profile.frame[column.name].fillna("")
         counts = [
@@ -57,11 +51,6 @@ def refuse_units(profile: TableProfile, amount: str, told_apart: AbstractSet[str
         Column that is added up.
     told_apart : set of str
         Columns by which rows are told apart: each unit is added up by itself.
-
-    Raises
-    ------
-    DataError
-        With the column, and how many rows have each unit.
     """
     for column in profile.columns.values():
         if column.type != "text" or column.name in told_apart:

@@ -79,11 +79,6 @@ def digest_stage(stage: str, *inputs: str) -> str:
     str
         64 hexadecimal digits; another whenever an input, the sources of the stage's chapter or
         of one before it, or a library's version is another.
-
-    Raises
-    ------
-    ValueError
-        If the stage is not known.
     """
     if stage not in STAGES:
         raise ValueError(f"the stage '{stage}' is not in cityai.store.digests.STAGES")

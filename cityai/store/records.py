@@ -113,13 +113,7 @@ def has_record(folder: Path) -> bool:
 
 
 def keep_record(kind: type[RecordT], folder: Path, make: Callable[[], RecordT]) -> RecordT:
-    """Return the record saved in `folder`; make and save it first when there is none.
-
-    Raises
-    ------
-    StoreError
-        As `save_record` and `load_record`.
-    """
+    """Return the record saved in `folder`; make and save it first when there is none."""
     if has_record(folder):
         return load_record(kind, folder)
     record = make()

@@ -33,11 +33,6 @@ def log_mitigation(run: TrackedRun, part: OptionsPart, spec_digest: str, drawing
         Of the specification.
     drawing : str
         The plane, as SVG.
-
-    Raises
-    ------
-    TrackingError
-        If the store does not answer.
     """
     import pandas as pd
 

@@ -107,13 +107,7 @@ class Outcome:
 
 
 def log_outcome(run: TrackedRun, outcome: Outcome) -> None:
-    """Log everything about a run.
-
-    Raises
-    ------
-    TrackingError
-        If the store does not answer.
-    """
+    """Log everything about a run."""
     card = outcome.card
     measures, params = measure_card(card), build_params(outcome)
     with call_mlflow("the run could not be logged", run.tracking.where):

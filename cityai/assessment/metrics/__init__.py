@@ -75,13 +75,7 @@ def find_metrics(*targets: Target, baselines: Iterable[str] = ()) -> tuple[Metri
 
 
 def check_limits(limits: dict[str, float], metrics: Iterable[Metric]) -> None:
-    """Refuse a limit on a metric that is not audited.
-
-    Raises
-    ------
-    SpecError
-        Naming the nearest known metric, or all of them.
-    """
+    """Refuse a limit on a metric that is not audited."""
     known = [metric.name for metric in metrics if metric.limited]
     for name in limits:
         if name not in known:

@@ -13,13 +13,7 @@ REGISTERS: Final[dict[str, Register]] = {r.name: r for r in (CYCLONEDX, INVENTOR
 
 
 def find_register(name: str) -> Register:
-    """Return a register by its name.
-
-    Raises
-    ------
-    UserError
-        When there is none of that name.
-    """
+    """Return a register by its name."""
     if name not in REGISTERS:
         raise UserError(
             f"there is no register '{name}'",

@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 
 
 def read_record(text: str | bytes, *, where: str = "card.json") -> CardRecord:
-    """Read a record from its JSON.
-
-    Raises
-    ------
-    DataError
-        When it is not a card of this version.
-    """
+    """Read a record from its JSON."""
     try:
         return _parse(text)
     except ValidationError as error:
@@ -50,13 +44,7 @@ def _parse(text: str | bytes) -> CardRecord:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file of a card as it lies there, line ends and all.
-
-    Raises
-    ------
-    DataError
-        When it cannot be read.
-    """
+    """Read a file of a card as it lies there, line ends and all."""
     try:
         if path.exists() and not path.is_file():
             raise OSError("it is no file")

@@ -121,13 +121,7 @@ class FittedLogistic(FittedLearner):
     __slots__ = ()
 
     def predict(self, table: pd.DataFrame) -> FloatArray:
-        """Return probabilities, shape (n,).
-
-        Raises
-        ------
-        DataError
-            When a feature is missing or infinite.
-        """
+        """Return probabilities, shape (n,)."""
         logistic = _read_logistic(self.saved.content)
         design = build_design(logistic, table)
         return expit(design @ np.array(logistic.coefficients) + logistic.intercept)

@@ -117,13 +117,7 @@ def _digest_weights(folder: Path) -> str:
 
 
 def refuse_other_weights(model: SeriesForecaster, kept: Mapping[str, str]) -> None:
-    """Refuse weights that are not those that a published model was blended with.
-
-    Raises
-    ------
-    DataError
-        With both digests.
-    """
+    """Refuse weights that are not those that a published model was blended with."""
     ours, theirs = model.settings.get(SHA256), kept.get(SHA256)
     if ours != theirs:
         raise DataError(

@@ -216,13 +216,7 @@ def list_series(candidates: Iterable[Candidate]) -> tuple[SeriesForecaster, ...]
 
 
 def check_candidates(known: Sequence[Candidate], models: BaseModelsSpec) -> None:
-    """Refuse names of candidates that do not exist, and own ones that the kind has.
-
-    Raises
-    ------
-    SpecError
-        With the name.
-    """
+    """Refuse names of candidates that do not exist, and own ones that the kind has."""
     names = [candidate.name for candidate in known]
     if taken := sorted({*names} & {*models.own}):
         raise SpecError(

@@ -30,13 +30,7 @@ Tree = dict[str, list[float]]
 
 @lru_cache(maxsize=64)
 def read_trees(text: str) -> tuple[Tree, ...]:
-    """Read the trees of a text, and refuse those that are none.
-
-    Raises
-    ------
-    DataError
-        With the tree that is wrong.
-    """
+    """Read the trees of a text, and refuse those that are none."""
     place = "its head"
     try:
         head, _, body = text.partition(_HEAD)

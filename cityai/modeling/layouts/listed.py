@@ -219,13 +219,7 @@ class ListedRows:
         return False
 
     def read_history(self, model: SeriesForecaster, fold: Fold) -> SeriesHistory:
-        """Refuse: cases are no series.
-
-        Raises
-        ------
-        SpecError
-            Always.
-        """
+        """Refuse: cases are no series."""
         raise SpecError(
             f"the candidate '{model.name}' forecasts series, and cases are none",
             where="models.candidates",

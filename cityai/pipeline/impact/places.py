@@ -83,11 +83,6 @@ def read_places(
         (float64), ``cases`` (float64), ``lost`` (float64): one row a place and period. Rows of a
         table are averaged; amounts of a forecast's own table are added up, and missing where a part
         of them is.
-
-    Raises
-    ------
-    DataError
-        As `outcomes.read_outcomes`.
     """
     axis = lay_axis(project.spec, spec)
     if spec.outcome.source is not None:
