@@ -325,12 +325,19 @@ def draft_forecast(facts, spec, predictions, evaluation, audit, *, backtest=None
         fitted = Fitted(
             backtest.folds.to_table(), final.blend, final.feature_names, backtest.folds.more
         )
-    subject = describe_forecast(spec, predictions)
     return draft_card(
         CardFacts(
-            facts, spec, subject, predictions, evaluation, audit, sort_findings(findings), fitted=fitted, **records
+            run=facts,
+            spec=spec,
+            subject=describe_forecast(spec, predictions),
+            predictions=predictions,
+            evaluation=evaluation,
+            audit=audit,
+            findings=sort_findings(findings),
+            fitted=fitted,
+            **records,
         )
-    )  # fmt: skip
+    )
 
 
 _KEPT = {}

@@ -302,10 +302,16 @@ def make_ranked(
     judged = evaluate_predictions(predictions, spec)
     card = draft_card(
         CardFacts(
-            make_facts([]), spec, describe_list(spec, predictions), predictions, judged, found, (),
+            run=make_facts([]),
+            spec=spec,
+            subject=describe_list(spec, predictions),
+            predictions=predictions,
+            evaluation=judged,
+            audit=found,
+            findings=(),
             fitted=Fitted(pd.DataFrame({"role": []}), {}, ()),
         )
-    )  # fmt: skip
+    )
     return SimpleNamespace(
         card=card,
         frame=frame,

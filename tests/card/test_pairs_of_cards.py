@@ -63,9 +63,16 @@ def draft_rows(spec, rows: np.ndarray):
     made = build_made_facts()
     described = describe_forecast if spec.kind == "demand" else describe_list
     facts = CardFacts(
-        make_facts(["a0"]), spec, described(spec, made.predictions), made.predictions, made.evaluation, made.audit, (),
-        quality=make_quality(rows), fitted=Fitted(),
-    )  # fmt: skip
+        run=make_facts(["a0"]),
+        spec=spec,
+        subject=described(spec, made.predictions),
+        predictions=made.predictions,
+        evaluation=made.evaluation,
+        audit=made.audit,
+        findings=(),
+        quality=make_quality(rows),
+        fitted=Fitted(),
+    )
     return draft_data(facts, find_withheld(facts))
 
 
