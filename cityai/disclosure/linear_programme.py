@@ -38,31 +38,25 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """Least ``cost @ x`` where ``same @ x == sums``, ``over @ x <= limit``, ``low <= x <= most``.
-
-    Attributes
-    ----------
-    cost, low, most : numpy.ndarray
-        (N,).
-    same, over : scipy.sparse.csr_array
-        (M, N) and (K, N); K may be 0.
-    sums, limit : numpy.ndarray
-        (M,) and (K,).
-    begin : numpy.ndarray
-        (N,) bool: the columns to begin with. All others are 0 at first, which is their `low`.
-    enough : float
-        A solution that costs no more than this need not be the least.
-    """
+    """Least ``cost @ x``: ``same @ x == sums``, ``over @ x <= limit``, ``low <= x <= most``."""
 
     cost: np.ndarray
+    """(N,)."""
     same: Sparse
+    """(M, N)."""
     sums: np.ndarray
+    """(M,)."""
     over: Sparse
+    """(K, N); K may be 0."""
     limit: np.ndarray
+    """(K,)."""
     low: np.ndarray
     most: np.ndarray
+    """(N,)."""
     begin: np.ndarray
+    """(N,) bool: the columns to begin with. All others are 0 at first, which is their `low`."""
     enough: float = -np.inf
+    """A solution that costs no more than this need not be the least."""
 
     def solve(self) -> Solution:
         """Solve; with few columns at first where there are many."""

@@ -31,41 +31,31 @@ from cityai.records.metric import Metric
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a metric's gaps, and of the whole, from one forecast to another.
-
-    Attributes
-    ----------
-    reference : numpy.ndarray
-        (G,) index of the group that each is compared with; G is the whole. The first forecast's
-        best-off group, where the best is the reference.
-    value_before, value_after : numpy.ndarray
-        (G + 1,) the metric by group, the whole last.
-    before, after, closed : numpy.ndarray
-        (G,) the gap, the gap after, and how far it has moved towards 0 (and perhaps beyond).
-    before_margin, after_margin, closed_margin : numpy.ndarray
-        (G,) half-widths, simultaneous over the groups; NaN where there is no interval. Those of
-        gaps are of one-sided tests, as the audit's (`find_test_confidence`).
-    after_alone : numpy.ndarray
-        (G,) that of each gap after alone.
-    whole, whole_margin : float
-        The change of the whole.
-    blocks : numpy.ndarray
-        (G,) blocks behind each.
-    """
+    """What becomes of a metric's gaps, and of the whole, from one forecast to another."""
 
     reference: np.ndarray
+    """(G,) index of the group that each is compared with; G is the whole. The first forecast's
+    best-off group, where the best is the reference."""
     value_before: np.ndarray
     value_after: np.ndarray
+    """(G + 1,) the metric by group, the whole last."""
     before: np.ndarray
     before_margin: np.ndarray
     after: np.ndarray
     after_margin: np.ndarray
+    """(G,) the gap before and after, and half-widths, simultaneous over the groups; NaN where there
+    is no interval. They are of one-sided tests, as the audit's (`find_test_confidence`)."""
     after_alone: np.ndarray
+    """(G,) half-width of each gap after alone."""
     closed: np.ndarray
     closed_margin: np.ndarray
+    """(G,) how far the gap has moved towards 0 (and perhaps beyond), and half-widths,
+    simultaneous over the groups; NaN where there is no interval."""
     whole: float
     whole_margin: float
+    """The change of the whole."""
     blocks: np.ndarray
+    """(G,) blocks behind each."""
 
 
 def measure_change(

@@ -39,23 +39,17 @@ THETA_POWER: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class SmoothingGrid:
-    """Parameters of damped additive smoothing, one value a grid point; shape (G,) each.
-
-    Attributes
-    ----------
-    level, trend, season : numpy.ndarray
-        Weights of the newest error in the level, in the trend and in the season.
-    damping : numpy.ndarray
-        Factor that the trend keeps from one period to the next.
-    seasonal : numpy.ndarray
-        0 where the season is left out, else 1.
-    """
+    """Parameters of damped additive smoothing, one value a grid point; shape (G,) each."""
 
     level: FloatArray
     trend: FloatArray
+    """Weights of the newest error in the level, and in the trend."""
     damping: FloatArray
+    """Factor that the trend keeps from one period to the next."""
     season: FloatArray
+    """Weight of the newest error in the season."""
     seasonal: FloatArray
+    """0 where the season is left out, else 1."""
 
 
 def forecast_theta(asked: SeriesHistory) -> FloatArray:

@@ -31,40 +31,28 @@ from cityai.store.stages import DIGITS
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A pre-analysis plan, sealed.
-
-    Attributes
-    ----------
-    project, name : str
-        Of the project, and of the evaluation; a plan of before there could be several has no name.
-    sealed_at : str
-        The moment, in UTC.
-    evaluation, code : str
-        SHA-256 of the evaluation's file, and of the program and the project's own code.
-    cases : str
-        SHA-256 of the list: the cases of the period that were known when it was sealed, or the
-        places that take part.
-    listed : int
-        How many those were.
-    model, run : str
-        The model that ranks the lists, and the run that made it.
-    seal : str
-        SHA-256 of all this.
-    places : dict of str to str
-        Of a design of places, the day on which it begins in each; empty where it never does.
-    """
+    """A pre-analysis plan, sealed."""
 
     project: str
     sealed_at: str
+    """The moment, in UTC."""
     evaluation: str
     code: str
+    """SHA-256 of the evaluation's file, and of the program and the project's own code."""
     cases: str
+    """SHA-256 of the list: the cases of the period that were known when it was sealed, or the
+    places that take part."""
     listed: int
+    """How many those were."""
     model: str
     run: str
+    """The model that ranks the lists, and the run that made it."""
     seal: str = ""
+    """SHA-256 of all this."""
     name: str = ""
+    """The evaluation's; a plan of before there could be several has none."""
     places: dict[str, str] = field(default_factory=dict)
+    """Of a design of places, the day on which it begins in each; empty where it never does."""
 
     @property
     def day(self) -> date:
