@@ -65,6 +65,16 @@ def leave_out_pictures(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser without a window, with nothing of another one in it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
 def no_pictures() -> Iterator[None]:
     """Leave out a card's pictures, half of a run, where nobody looks at them."""
     with pytest.MonkeyPatch.context() as patch:

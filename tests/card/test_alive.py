@@ -147,15 +147,6 @@ def test_what_is_hidden_is_counted_at_no_limit(city):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
 def write_pages(tmp_path_factory):
     def write(record):
         folder = tmp_path_factory.mktemp("alive")

@@ -41,15 +41,6 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
 def axe():
     package = pytest.importorskip("axe_playwright_python", reason="axe is not installed")
     return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,6 @@ from cityai.cli.main import run_command
 from cityai.errors import TrackingError
 from cityai.review.keys import make_key
 from cityai.track.registry import Held
-from tests.conftest import BROWSER
 
 ROOT = Path(__file__).parents[2]
 NAME = "waste_tonnage"
@@ -137,15 +135,6 @@ def draw_again(place: Place, kept: Kept, digest: str, version: str) -> None:
     place.write_card(digest)
     kept.versions[version] = Held(digest, f"w{version}")
     kept.logged[version] = digest
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")
