@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from cityai.card.draft.rounding import count_decimals
-
 ROUNDING: Final = 1e-12
 """Share of a figure that the order of its sums may change."""
 
@@ -40,14 +38,6 @@ class Claim:
             return abs(self.printed) <= ROUNDING
         half = 0.5 * 10.0**-self.decimals
         return abs(self.counted - self.printed) <= half * (1 + 1e-6) + ROUNDING * abs(self.counted)
-
-
-def claim_figure(
-    path: str, printed: float | None, counted: float, unit: str, size: float | None
-) -> Claim:
-    """Claim a figure with the decimals that its unit and denominator leave it."""
-    decimals = count_decimals(counted, unit, size) if math.isfinite(counted) else 0
-    return Claim(path, printed, counted, decimals)
 
 
 def claim_range(path: str, between: tuple[float, float], counted: float) -> Claim:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cityai.card.draft.rounding import round_people
+from cityai.card.draft.rounding import count_decimals, round_people
 from cityai.card.record import CardRecord
-from cityai.card.verify.claims import Claim, claim_figure, refuse_claim
+from cityai.card.verify.claims import Claim, refuse_claim
 from cityai.columns import (
     BASELINE,
     CANDIDATE,
@@ -35,6 +35,14 @@ from cityai.records.metric import Floats, Metric
 Weights = Mapping[str, Mapping[str, Floats]]
 """(rows,) each row's part, by dimension and group."""
 NO_GROUP = "the predictions know no such group or way"
+
+
+def claim_figure(
+    path: str, printed: float | None, counted: float, unit: str, size: float | None
+) -> Claim:
+    """Claim a figure with the decimals that its unit and denominator leave it."""
+    decimals = count_decimals(counted, unit, size) if math.isfinite(counted) else 0
+    return Claim(path, printed, counted, decimals)
 
 
 @dataclass(frozen=True, slots=True)

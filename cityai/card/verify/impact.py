@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.card.record.impact import ImpactEffect, ImpactPart
-from cityai.card.verify.claims import Claim, claim_figure, refuse_claim
+from cityai.card.verify.claims import Claim, refuse_claim
+from cityai.card.verify.count import claim_figure
 from cityai.card.verify.impact_places import (
     NORMAL,
     Counted,

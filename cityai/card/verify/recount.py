@@ -14,11 +14,12 @@ from cityai.card.draft.rounding import round_people, round_totals
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import Number
-from cityai.card.verify.claims import ROUNDING, Claim, claim_figure, claim_range, refuse_claim
+from cityai.card.verify.claims import ROUNDING, Claim, claim_range, refuse_claim
 from cityai.card.verify.count import (
     Counted,
     Formulas,
     Weights,
+    claim_figure,
     list_models,
     list_reach_claims,
     prepare_table,

@@ -12,7 +12,8 @@ import pandas as pd
 from cityai.card.draft.rounding import round_people
 from cityai.card.draft.worth import DIGITS
 from cityai.card.record.ranked import WorthPart, WorthWay
-from cityai.card.verify.claims import Claim, claim_figure, refuse_claim
+from cityai.card.verify.claims import Claim, refuse_claim
+from cityai.card.verify.count import claim_figure
 from cityai.columns import BASELINE, CASE, DECISION, FOLD, SLOT, Y_PRED, Y_TRUE
 
 TIMES: Final = {"more": 1.1}
