@@ -17,20 +17,22 @@ class SourceSpec(SpecRecord):
     """Where a table is: a file, or a SELECT that a database is asked for."""
 
     path: Text | None = None
-    """CSV or Parquet file, a folder of Parquet files (also a Delta or Iceberg table), or a
-    DuckDB/SQLite database. Relative to the project's folder, or `${CITYAI_DATA}/...`."""
+    """CSV, Parquet, Excel (xlsx) or JSON file (a list of records, one a line, or GeoJSON), a folder
+    of Parquet files (also a Delta or Iceberg table), or a DuckDB/SQLite database. Relative to the
+    project's folder, or `${CITYAI_DATA}/...`."""
     connection: Slug | None = None
     """In place of `path`: a connection of the city's file, with `sql` or `table`."""
     sql: Text | None = None
     """File with the SELECT that the connection is asked for: a statement that the city owns."""
     table: Text | None = None
-    """Table or view, for a database."""
+    """Table or view of a database, or sheet of a workbook; where a workbook has one with cells, it
+    needs no name."""
     encoding: Encoding = "utf-8"
     """Encoding of a CSV file; `cp1252` is that of Excel on Windows."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """Separator of a CSV file."""
     skip: Annotated[int, Field(ge=0, le=1_000)] = 0
-    """Lines above the header of a CSV file, such as a title."""
+    """Lines above the header of a CSV file, or rows above that of a sheet, such as a title."""
     decimal: Literal[".", ","] = "."
     """Decimal mark of numbers written as text."""
     thousands: Literal["", ",", ".", " ", "'"] = ""
@@ -38,7 +40,8 @@ class SourceSpec(SpecRecord):
     beside: tuple[Text, ...] = ()
     """Texts beside a number that are not part of it, such as `$` or `EUR`."""
     missing: tuple[str, ...] = ("",)
-    """Texts that stand for a missing value in a CSV file. `NA` is a text unless listed."""
+    """Texts that stand for a missing value where cells are texts: in CSV, JSON, sheets and SQLite.
+    `NA` is a text unless listed."""
     suppressed: tuple[Text, ...] = ()
     """Texts in columns of numbers for an amount that its owner hides, such as `<5`: unknown, never
     0. A sum with such a part is unknown too."""

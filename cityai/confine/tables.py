@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from importlib import import_module
 from itertools import islice
@@ -52,13 +52,19 @@ class _Desk:
 
     engine: Any = None
     warehouse: Any = None
+    sheet: Any = None
 
     def work(self, parts: list[bytes]) -> list[bytes]:
         work, *told = json.loads(parts[0])
         rows: Sequence[Sequence[object]] = ()
         if work in ("open", "close"):
             self._close()
-        if work in ("copy", "delete", "fetch"):  # tables of Arrow go through its layers of Python
+        if work in (
+            "copy",
+            "copy_sheet",
+            "delete",
+            "fetch",
+        ):  # tables of Arrow go through its layers of Python
             import_module("duckdb")
         if work == "open":
             self.engine = _open(*told)
@@ -76,6 +82,24 @@ class _Desk:
             from cityai.confine.iceberg import read_iceberg
 
             rows = [read_iceberg(*told)]
+        elif work == "head":
+            rows = self._open_sheet(*told[:2]).show_rows(told[2])
+        elif work == "sheet":
+            rows = self._open_sheet(*told[:2]).find_header(told[2])
+        elif work == "copy_sheet":
+            rows = [[self._copy_sheet(*told)]]
+        elif work == "json":
+            from cityai.confine.json_parts import look_at_json
+
+            rows = [look_at_json(*told)]
+        elif work == "fault":
+            from cityai.confine.json_parts import find_fault
+
+            find_fault(*told)
+        elif work == "properties":
+            from cityai.confine.json_parts import write_properties
+
+            rows = [write_properties(*told)]
         elif work == "delete":
             rows = self._put_deleted(*told)
         elif work == "connect":
@@ -102,11 +126,25 @@ class _Desk:
         put_deleted(self.engine, positions)
         return [[file, *found] for file, found in describe_deleted(positions).items()]
 
+    def _open_sheet(self, path: str, name: str | None) -> Any:
+        from cityai.confine.workbook import Sheet
+
+        self.sheet = Sheet(path, name)
+        return self.sheet
+
+    def _copy_sheet(self, chosen: list[int], decimal: str, max_rows: int, longest: int) -> int:
+        """Copy the rows of the sheet that is open; return how many of its rows are hidden."""
+        hidden: int = self.sheet.check(chosen)
+        rows = self.sheet.list_rows(chosen, decimal, max_rows)
+        _put_rows(self.engine, len(chosen), rows, longest, self.sheet.where)
+        self.sheet = None
+        return hidden
+
     def _close(self) -> None:
         for opened in (self.engine, self.warehouse):
             if opened is not None:
                 opened.close()
-        self.engine = self.warehouse = None
+        self.engine = self.warehouse = self.sheet = None
 
 
 def _connect(driver: str, *told: Any) -> Warehouse:
@@ -150,21 +188,33 @@ def _copy_sqlite(engine: Any, path: str, query: str, longest: int) -> None:
     with closing(_connect_sqlite(path)) as store:
         store.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(longest, len(query) + 1_000))
         cursor = store.execute(query)
-        names = [f"c{i}" for i in range(len(cursor.description))]
-        cells = ", ".join(f"{name} VARCHAR" for name in names)
-        engine.execute(f"CREATE TABLE raw (n BIGINT, {cells})")
-        import pyarrow as pa
+        rows = enumerate((map(_write_text, row) for row in cursor), 1)
+        _put_rows(engine, len(cursor.description), rows, longest, path)
 
-        done = 0
-        while chunk := list(islice(cursor, _CHUNK)):
-            columns = [
-                pa.array([_write_text(cell) for cell in column], pa.string())
-                for column in zip(*chunk, strict=True)
-            ]
-            numbers = pa.array(range(done + 1, done + len(chunk) + 1))
-            engine.register("chunk", pa.table([numbers, *columns], ["n", *names]))
-            engine.execute("INSERT INTO raw SELECT * FROM chunk")
-            done += len(chunk)
+
+def _put_rows(
+    engine: Any, width: int, rows: Iterable[tuple[int, Iterable[Any]]], longest: int, where: str
+) -> None:
+    """Put numbered rows of text into the engine's table `raw`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = [f"c{i}" for i in range(width)]
+    engine.execute(f"CREATE TABLE raw (n BIGINT, {', '.join(f'{c} VARCHAR' for c in names)})")
+    rows = iter(rows)
+    while chunk := list(islice(rows, _CHUNK)):
+        numbers, cells = zip(*chunk, strict=True)
+        columns = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)]
+        for column in columns:
+            if (pc.max(pc.binary_length(column)).as_py() or 0) > longest:
+                raise DataError(
+                    f"a cell has more than {longest:,} bytes",
+                    where=where,
+                    next_step="leave its column out, or cut its text",
+                )
+        engine.register("chunk", pa.table([pa.array(numbers), *columns], ["n", *names]))
+        engine.execute("INSERT INTO raw SELECT * FROM chunk")
+        engine.unregister("chunk")
 
 
 def _connect_sqlite(path: str) -> sqlite3.Connection:

@@ -69,7 +69,7 @@ def read_areas(project: Project[AuditableSpec], areas: AreasSpec) -> SideTable:
             where=error.where or str(path),
             expected=error.expected,
             next_step="correct the table, or `areas` in the city's file; a table is CSV (UTF-8, "
-            "commas between cells, a point in decimals) or Parquet",
+            "commas between cells, a point in decimals), Parquet, xlsx or JSON",
         ) from None
 
 

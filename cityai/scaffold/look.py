@@ -19,6 +19,7 @@ from cityai.config.city import CitySpec
 from cityai.config.tables import SourceSpec
 from cityai.data.file_digests import open_bytes
 from cityai.data.source import find_format, refuse_address
+from cityai.data.source.workbooks import show_rows
 from cityai.errors import DataError, TimeError
 from cityai.scaffold.cases import propose_cases
 from cityai.scaffold.columns import Hints, profile_table
@@ -47,7 +48,7 @@ def look_at_table(
     Parameters
     ----------
     path : Path
-        CSV or Parquet file.
+        A file that `SourceSpec.path` may name.
     overrides : Overrides, optional
         What a person says of it.
     city : CitySpec, optional
@@ -87,14 +88,19 @@ def _find_source(path: Path, said: Overrides) -> SourceSpec:
     refuse_address(path)
     written: dict[str, Any] = {"path": str(path.resolve())}
     if said.table:
-        if path.exists() and find_format(path) != "database":
-            what = "--table: this file is no database, so it holds one table"
+        if path.exists() and find_format(path) not in ("database", "workbook"):
+            what = "--table: this file is no database or workbook, so it holds one table"
             raise DataError(what, where=str(path), next_step="leave --table out")
         written["table"] = said.table
     if not path.exists() or find_format(path) == "csv":
         encoding = said.encoding or _find_encoding(path)
         delimiter, skip = _find_layout(path, encoding)
         written |= {"encoding": encoding, "delimiter": delimiter, "skip": skip}
+    elif find_format(path) == "workbook":
+        rows = show_rows(path, said.table or None)
+        above = _find_header(rows, len(rows[0]))
+        # Empty rows above the header go without saying.
+        written["skip"] = above if any(map(any, rows[:above])) else 0
     return SourceSpec.model_validate(written)
 
 

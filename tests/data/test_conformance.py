@@ -1,4 +1,4 @@
-"""Drawn tables, read from Parquet and asked from PostgreSQL and Spark: the same figures everywhere.
+"""Drawn tables, read from files and asked from databases: the same figures everywhere.
 
 Events, contract and rejects, quality, rows, and the audit of a naive forecast. By default a few
 tables are drawn; CITYAI_DRAWN=500 draws all that are promised. What is not installed is left out,
@@ -7,8 +7,12 @@ and said.
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +31,7 @@ from cityai.errors import UserError
 from cityai.kinds import open_kind
 from cityai.records.events import Events
 from cityai.records.predictions import build_predictions
+from tests.books import write_book
 from tests.conftest import CITY, write_workspace
 from tests.data.test_connections import assert_same
 
@@ -201,7 +206,61 @@ def test_drawn_tables_are_the_same_from_everywhere(
     if name == "postgres":
         server.put("drawn", drawn.table)
         asked = "{connection: postgres, table: drawn}"
-    project, read = read_drawn(drawn.place, asked, drawn.asked)
+    hold_against(drawn, asked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["drawn.csv", "drawn.xlsx", "drawn.jsonl", "drawn.geojson"])
+def test_drawn_tables_are_the_same_from_every_kind_of_file(drawn: Drawn, name: str) -> None:
+    """As a spreadsheet and a program write them: 7.0 is 7 there, and a gap is empty or null."""
+    names, rows = drawn.table.column_names, list_rows(drawn.table)
+    path = drawn.place / name
+    if drawn.asked["moment"] == "date" and pa.types.is_timestamp(drawn.table["opened"].type):
+        # A text with an hour is no date, in any file.
+        drawn = draw_again(drawn, moment="datetime")
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    if name.endswith(".xlsx"):
+        # A spreadsheet's moments know no zone, and no part of a second beyond the thousandth.
+        is_zoned = drawn.table.schema.field("seen").type.tz is not None
+        texts = [[str(c) if is_zoned and isinstance(c, datetime) else c for c in r] for r in rows]
+        write_book(path, {"Data": [["Requests"], [], names, *texts], "Notes": [["x"]]})
+        hold_against(drawn, f'{{path: "{path}", table: Data, skip: 2}}')
+        return
+    if name.endswith(".csv"):
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([names, *rows])
+    elif name.endswith(".jsonl"):
+        path.write_text("\n".join(json.dumps(record, default=str) for record in records))
+    else:
+        features = [{"geometry": None, "properties": record} for record in records]
+        path.write_text(json.dumps({"features": features}, default=str, ensure_ascii=False))
+    hold_against(drawn, f'{{path: "{path}"}}')
+
+
+def draw_again(drawn: Drawn, **asked: str) -> Drawn:
+    """Ask something else of a drawn table."""
+    asked = {**drawn.asked, **asked}
+    project, read = read_drawn(drawn.place, f'{{path: "{drawn.place / "drawn.parquet"}"}}', asked)
+    judged = {} if isinstance(read, str) else judge(project, read)
+    return Drawn(drawn.place, drawn.table, asked, read, judged)
+
+
+def list_rows(table: pa.Table) -> list[list[object]]:
+    """Return the rows with what a spreadsheet or a program has in their cells."""
+
+    def write(cell: object) -> object:
+        if isinstance(cell, Decimal):
+            cell = float(cell)
+        if isinstance(cell, float):
+            return None if np.isnan(cell) else int(cell) if cell.is_integer() else cell
+        return cell
+
+    return [[write(cell) for cell in row.values()] for row in table.to_pylist()]
+
+
+def hold_against(drawn: Drawn, source: str) -> None:
+    """Hold the figures from another source against those of the Parquet file."""
+    project, read = read_drawn(drawn.place, source, drawn.asked)
     if isinstance(drawn.read, str) or isinstance(read, str):
         assert isinstance(drawn.read, str), read
         assert isinstance(read, str)

@@ -127,7 +127,7 @@ def test_paths_that_are_no_table(tmp_path):
     with pytest.raises(DataError, match="folder"):
         read(tmp_path, ["a"])
     with pytest.raises(DataError, match="are not read"):
-        read(write(tmp_path, b"x", "t.xlsx"), ["a"])
+        read(write(tmp_path, b"x", "t.xls"), ["a"])
     with pytest.raises(DataError, match="cannot be read"):
         read(write(tmp_path, b"PAR1 not really PAR1", "t.parquet"), ["a"])
     with pytest.raises(DataError, match="cannot be read"):

@@ -28,8 +28,10 @@ from cityai.data.source.databases import is_sqlite, open_database, open_sqlite
 from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_room
 from cityai.data.source.files import open_csv, open_parquet
 from cityai.data.source.functions import BLANKS, trim_text, write_text
+from cityai.data.source.json_records import open_json
 from cityai.data.source.plain_text import write_plain_csv
 from cityai.data.source.questions import Grouping
+from cityai.data.source.workbooks import open_workbook
 from cityai.data.versions import find_version, hold_versions
 from cityai.errors import DataError, suggest_name
 from cityai.progress import telling_size
@@ -38,6 +40,12 @@ FORMATS: Final = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".geojson": "json",
+    ".xlsx": "workbook",
+    ".xlsm": "workbook",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".duckdb": "database",
@@ -52,14 +60,21 @@ ADDRESSES: Final = frozenset(
 )
 """What a path begins with that is no path."""
 
-_SAVE_AS = "open it in the spreadsheet, and save the sheet as CSV (UTF-8)"
+_SAVE_AS = "open it in the spreadsheet, and save it as xlsx, or the sheet as CSV (UTF-8)"
 _OTHERS: Final = {
-    b"PK\x03\x04": ("a spreadsheet (xlsx, ods) or another zip archive", _SAVE_AS),
-    b"\xd0\xcf\x11\xe0": ("an old spreadsheet (xls)", _SAVE_AS),
+    b"PK\x03\x04": (
+        "a spreadsheet (xlsx, ods) or another zip archive",
+        f"give it the ending .xlsx, if it is one; or {_SAVE_AS}",
+    ),
+    b"\xd0\xcf\x11\xe0": (
+        "an old spreadsheet (xls), or one that is locked with a password",
+        f"{_SAVE_AS}, without a password",
+    ),
     b"\x1f\x8b": ("a packed file (gzip)", "unpack it, and name what was in it"),
     b"PAR1": ("a Parquet file", "give it the ending .parquet"),
     b"SQLite format": ("an SQLite database", "give it the ending .sqlite"),
 }
+_SPREADSHEETS: Final = frozenset((".xls", ".xlsb", ".ods", ".numbers"))
 
 
 @contextmanager
@@ -137,6 +152,10 @@ def _open(
         plain = write_plain_csv(path, source, room.folder)
         room.begin(path, plain.path)
         return open_csv(room, plain, source, path, wanted, max_rows, tell_apart)
+    if kind == "workbook":
+        return open_workbook(room, path, source, wanted, max_rows)
+    if kind == "json":
+        return open_json(room, path, source, wanted, max_rows, tell_apart)
     is_store = kind == "database" and is_sqlite(path)
     files = () if is_store else list_parts(path) if version is None else version.parts
     room.begin(path, *files, attach=kind == "database" and not is_store)
@@ -174,7 +193,7 @@ def _say_nearest(path: Path) -> str:
 
 
 def find_format(path: Path) -> str:
-    """Return ``csv``, ``parquet`` or ``database``, or refuse the path.
+    """Return ``csv``, ``json``, ``workbook``, ``parquet`` or ``database``, or refuse the path.
 
     Raises
     ------
@@ -208,7 +227,9 @@ def find_format(path: Path) -> str:
             f"files ending in '{path.suffix}' are not read",
             where=str(path),
             expected=", ".join(sorted(FORMATS)),
-            next_step="export the table as CSV (UTF-8) or Parquet, unpacked",
+            next_step=_SAVE_AS
+            if path.suffix.lower() in _SPREADSHEETS
+            else "export the table as CSV (UTF-8) or Parquet, unpacked",
         )
     if path.stat().st_size == 0:
         raise DataError(
@@ -217,8 +238,8 @@ def find_format(path: Path) -> str:
             expected="a header and rows",
             next_step="export it again",
         )
-    if kind == "csv":
-        _check_text(path)
+    if kind in ("csv", "json", "workbook"):
+        _check_begin(path, kind)
     return kind
 
 
@@ -233,13 +254,28 @@ def _check_folder(path: Path) -> None:
         )
 
 
-def _check_text(path: Path) -> None:
-    """Refuse what is called a text and is something else: its first bytes tell."""
+def _check_begin(path: Path, kind: str) -> None:
+    """Refuse what is called a text or a workbook and is something else: its first bytes tell."""
     with path.open("rb") as file:
-        begin = file.read(8)
+        begin = file.read(16).lstrip()
+    is_workbook, wanted = (
+        kind == "workbook",
+        "a workbook (xlsx)" if kind == "workbook" else "a text",
+    )
+    if is_workbook and begin.startswith(b"PK"):
+        return
     for mark, (said, next_step) in _OTHERS.items():
         if begin.startswith(mark):
-            raise DataError(f"this is {said}, not a text", where=str(path), next_step=next_step)
+            raise DataError(f"this is {said}, not {wanted}", where=str(path), next_step=next_step)
+    if is_workbook:
+        is_page = begin.startswith(b"<")
+        raise DataError(
+            f"this is {'a web page or XML' if is_page else 'a text or another file'}, not {wanted}",
+            where=str(path),
+            next_step=_SAVE_AS
+            if is_page
+            else "give it the ending .csv, if it is one; or export it again as xlsx",
+        )
 
 
 def _list_wanted(

@@ -300,7 +300,11 @@ def name_columns(
     """
     types = {str(row[0]): str(row[1]) for row in room.run(f"DESCRIBE SELECT * FROM {table}")}  # noqa: S608
     place = {name: f"c{i}" for i, name in enumerate(check_columns(wanted, list(types), path))}
-    texts = {name: _check_cells(name, collation) for name in place if types[name] == "VARCHAR"}
+    texts = {
+        name: check_cells(quote_name(name), name, collation)
+        for name in place
+        if types[name] == "VARCHAR"
+    }
     cells = [f"{texts.get(name, quote_name(name))} AS {neutral}" for name, neutral in place.items()]
     return place, ", ".join(cells)
 
@@ -315,13 +319,10 @@ def copy_columns(
     return place
 
 
-def _check_cells(name: str, collation: str) -> str:
-    """Return the expression that reads a column of text, and refuses a cell beyond all measure."""
-    column = quote_name(name)
+def check_cells(cell: str, name: str, collation: str = "") -> str:
+    """Return the expression of a cell of text that refuses one beyond all measure."""
     said = quote_text(f"a cell of the column '{name[:100]}' has more than {MAX_CELL:,} bytes")
-    return (
-        f"CASE WHEN strlen({column}) > {MAX_CELL} THEN error({said}) ELSE {column}{collation} END"
-    )
+    return f"CASE WHEN strlen({cell}) > {MAX_CELL} THEN error({said}) ELSE {cell}{collation} END"
 
 
 def list_none() -> pd.DataFrame:
