@@ -81,22 +81,15 @@ def _neighbour_residuals(side: Side) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The level at the cut-off from one side.
-
-    Attributes
-    ----------
-    plain, corrected : float
-        Of the line, and bias-corrected.
-    variance : float
-        Of the latter, robust.
-    rows : float
-        How many rows would tell as much if all counted alike (Kish 1965).
-    """
+    """The level at the cut-off from one side."""
 
     plain: float
     corrected: float
+    """Of the line, and bias-corrected."""
     variance: float
+    """Of the latter, robust."""
     rows: float
+    """How many rows would tell as much if all counted alike (Kish 1965)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,25 +40,17 @@ def arrange_quality(record: CardRecord) -> Grid:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """One dimension of quality: how its measures came out, the gravest first.
-
-    Attributes
-    ----------
-    asked : str
-        What is asked.
-    status, held : str
-        The outcome that decides, and how many came out so.
-    others : tuple of str
-        How many came out otherwise.
-    failed : str
-        Which failed; of many the first three.
-    """
+    """One dimension of quality: how its measures came out, the gravest first."""
 
     asked: str
+    """What is asked."""
     status: str
     held: str
+    """The outcome that decides, and how many came out so."""
     others: tuple[str, ...]
+    """How many came out otherwise."""
     failed: str
+    """Which failed; of many the first three."""
 
 
 def list_dimensions(record: CardRecord) -> list[Quality]:
