@@ -50,6 +50,12 @@ def write_interval(low: float | None, high: float | None, unit: str, *, gap: boo
     return say("{left} to {right}", left=left, right=write_end(high, unit, least=most))
 
 
+def write_even(values: Sequence[float | None], unit: str) -> list[str]:
+    """Write figures that were rounded alike, as a column: no final 0 is left out."""
+    least = count_alike(values, unit)
+    return [write_number(v, unit, n) for v, n in zip(values, least, strict=True)]
+
+
 def count_alike(values: Sequence[float | None], unit: str) -> list[int]:
     """Return the decimals of figures that stand together: no final 0 of one is left out.
 
@@ -131,10 +137,11 @@ def find_finest(values: Sequence[float | None], unit: str) -> int:
     return max((count_decimals(round_brief(v, unit), unit) for v in values), default=0)
 
 
-def write_to(value: float | None, unit: str, decimals: int) -> str:
-    """Write a figure with so many decimals; of a share in percent."""
+def write_to(value: float | None, unit: str, decimals: int, *, gap: bool = False) -> str:
+    """Write a figure, or a gap, with so many decimals; of a share in percent."""
     rounded = _round_to(value, unit, decimals)
-    return write_number(rounded, unit, min(decimals, _find_room(rounded, unit)))
+    least = min(decimals, _find_room(rounded, unit))
+    return write_gap(rounded, unit, least=least) if gap else write_number(rounded, unit, least)
 
 
 def _round_to(value: float | None, unit: str, decimals: int) -> float | None:

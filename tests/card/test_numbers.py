@@ -13,6 +13,7 @@ from cityai.card.figures import draw_figures
 from cityai.card.numbers import (
     write_alike,
     write_brief,
+    write_even,
     write_hundredths,
     write_interval,
     write_sure,
@@ -165,3 +166,11 @@ def test_shares_out_of_a_hundred_are_rounded_once_and_told_apart():
     assert write_hundredths(0.004) == ["0.4"]
     assert _choose_base(0.205, 0.307) == 1000
     assert _choose_base(0.204, 0.307) == 100
+
+
+def test_a_column_leaves_no_final_zero_out(city):
+    assert write_even([0.019, 0.02, None, 0.1], "share") == ["1.9%", "2.0%", "–", "10.0%"]
+    table = next(f for f in draw_figures(city.record) if f.name == "folds").table
+    for column in zip(*table.rows, strict=True):
+        shares = [cell for cell in column if cell.endswith("%")]
+        assert len({cell.partition(".")[2] and 1 for cell in shares}) <= 1

@@ -29,6 +29,7 @@ from cityai.card.render.ranked import tell_rival
 from cityai.card.render.tables import arrange_groups, make_grid
 from cityai.card.words import say_share as say_on_card
 from cityai.columns import AREA
+from cityai.i18n.translator import Translator
 from cityai.records.metric import Metric
 
 WAPE = next(m for m in find_metrics("amount") if m.name == "wape")
@@ -214,7 +215,8 @@ def test_a_simple_rule_that_is_as_good_is_named() -> None:
         practice="past_rate", practice_label="each one's own past rate", capacity=tuple(points)
     )
     (said,) = tell_rival(part)
-    assert said.endswith("20 (58.8%, 48.7%); 50 (47%, 48.2%).")
+    assert said.endswith("20 (58.8%, 48.7%); 50 (47.0%, 48.2%).")
+    assert Translator("pt").translate(said).endswith("20 (58,8%, 48,7%); 50 (47,0%, 48,2%).")
     assert tell_rival(part.model_copy(update={"capacity": tuple(points[2:4] + points[6:8])})) == ()
 
 

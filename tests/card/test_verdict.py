@@ -465,3 +465,16 @@ def test_a_change_of_the_word_is_told_first(sound):
     assert compare_cards(before, before).items == ()
     older = before.model_copy(update={"verdict": None})
     assert "word" not in {item.kind for item in compare_cards(older, after).items}
+
+
+def test_a_simpler_way_that_does_better_is_named_on_the_first_screen(sound):
+    """In Chicago the average by inspector found 84 of 100, the list 78; the page said "better"."""
+    part = sound.eval
+    lost = next(c for c in part.comparisons if c.baseline != part.practice and c.metric == "wape")
+    compared = tuple(
+        c.model_copy(update={"status": "fail"}) if c is lost else c for c in part.comparisons
+    )
+    worse = sound.model_copy(update={"eval": part.model_copy(update={"comparisons": compared})})
+    told = f"A simpler way does better: {lost.label}."
+    assert told in draft_verdict(worse, POLICY).works
+    assert "does better" not in draft_verdict(sound, POLICY).works

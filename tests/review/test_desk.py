@@ -54,6 +54,7 @@ def test_a_review_from_the_queue_to_the_gate(place: Place, opened: Opened) -> No
     place.sign("open", "ana", reason="May it begin in March?")
     ben = opened.visit("ben")
     _, _, queue = ben.get("/en/")
+    assert "Systems, and what was decided" in queue
     assert "1 system waits for a decision" in queue
     assert "May it begin in March?" in queue
     assert place.gate() == 1

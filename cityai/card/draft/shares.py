@@ -9,7 +9,7 @@ import numpy as np
 
 from cityai.assessment.spending import CHANCE, SHARES
 from cityai.card.draft.rounding import round_figure, round_people
-from cityai.card.numbers import write_interval, write_number
+from cityai.card.numbers import write_even, write_interval
 from cityai.card.record.ranked import WorthShare, WorthWay
 from cityai.columns import AVERAGE_BY, BASELINE, CITY_SCORE, FORECAST
 from cityai.disclosure.primary_suppression import is_few
@@ -63,10 +63,9 @@ def tell_shares(shares: Sequence[WorthShare], count: float | None, facts: CardFa
     rules = [s for s in by.values() if s.role == "rule"]
     best = max(rules, key=lambda s: (s.half or 0.0, s.quarter or 0.0, s.way), default=None)
     listed = [s for s in (own, score, best, chance) if s is not None]
-    found = [
-        join(" ", (s.label, join(" / ", [write_number(x, "share") for x in (s.quarter, s.half)])))
-        for s in listed
-    ]
+    figures = write_even([x for s in listed for x in (s.quarter, s.half)], "share")
+    pairs = zip(figures[::2], figures[1::2], strict=True)
+    found = [join(" ", (s.label, join(" / ", p))) for s, p in zip(listed, pairs, strict=True)]
     told = say(
         "Of the {count} {unit} that have the city's own score, a quarter / a half of the visits "
         "find of all true cases: {found}.",

@@ -12,7 +12,7 @@ from cityai.card.numbers import is_half, round_brief, write_brief, write_figure
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.ranked import RankedPart
 from cityai.card.words import describe_metric, find_side, name_one, name_some, say_share
-from cityai.columns import BASELINE, EVERYWHERE, FORECAST, HEADLINE
+from cityai.columns import BASELINE, DECIDING, EVERYWHERE, FORECAST, HEADLINE
 from cityai.i18n.messages import join, name_period, say, say_n, write
 
 GOAL: Final = 0.02
@@ -40,7 +40,8 @@ def tell_works(grounds: Grounds) -> str:
     part = grounds.record.eval
     figures = _tell_list(part.ranked) if part.ranked else _tell_error(grounds)
     figures = figures or _tell_answers(grounds)
-    said = [_tell_practice(grounds), *(figures or part.in_words[:1]), _tell_stand_in(grounds)]
+    said = [_tell_practice(grounds), *(figures or part.in_words[:1]), _tell_better(grounds)]
+    said.append(_tell_stand_in(grounds))
     return join(" ", [text for text in said if text])
 
 
@@ -67,6 +68,24 @@ def _tell_practice(grounds: Grounds) -> str:
     if found.status == "fail":
         return say("It was worse than {label}.", label=label)
     return say("The tests do not show whether it is better than {label}.", label=label)
+
+
+def _tell_better(grounds: Grounds) -> str:
+    """Name simpler ways that do better than the forecast, where it was found that they do."""
+    part = grounds.record.eval
+    names = [
+        c.label
+        for c in part.comparisons
+        if c.metric in DECIDING and c.status == "fail" and c.baseline != part.practice
+    ]
+    if not names:
+        return ""
+    return say_n(
+        "A simpler way does better: {names}.",
+        "Simpler ways do better: {names}.",
+        len(names),
+        names=name_some(names),
+    )
 
 
 def _tell_stand_in(grounds: Grounds) -> str:

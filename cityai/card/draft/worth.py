@@ -12,7 +12,7 @@ from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.draft.shares import list_shares, name_fact, tell_shares
 from cityai.card.draft.values import TOO_FEW, as_number, read_status
 from cityai.card.draft.withheld import Withheld
-from cityai.card.numbers import write_number
+from cityai.card.numbers import write_even
 from cityai.card.record.ranked import Role, WorthGroup, WorthPart, WorthWay
 from cityai.columns import AREA_AVERAGE, BASELINE, ENTITY, FORECAST
 from cityai.data.periods import by_period
@@ -211,12 +211,13 @@ def _describe(ways: Sequence[WorthWay], facts: CardFacts) -> tuple[str, ...]:
     best = max(rules, key=lambda w: (w.reached or 0.0, w.way), default=None)
     beside = [best, shown.get(f"{BASELINE}{AREA_AVERAGE}"), shown.get(CHANCE)]
     told = dict.fromkeys(w.way for w in beside if w is not None)
+    first, *figures = write_even([own.reached, *(shown[way].reached for way in told)], "share")
     others = [
-        join(" ", (w.label, write_number(w.reached, "share"))) for w in (shown[way] for way in told)
+        join(" ", (shown[way].label, figure)) for way, figure in zip(told, figures, strict=True)
     ]
     said = [
         _REACHED[facts.predictions.kind].format(
-            own=own.label, share=write_number(own.reached, "share"), others=join(", ", others)
+            own=own.label, share=first, others=join(", ", others)
         )
     ]
     chance = shown.get(CHANCE)

@@ -21,7 +21,14 @@ from cityai.card.figures.canvas import (
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
-from cityai.card.numbers import MISSING, write_count, write_gap, write_interval, write_number
+from cityai.card.numbers import (
+    MISSING,
+    write_count,
+    write_even,
+    write_gap,
+    write_interval,
+    write_number,
+)
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.part import Number
@@ -271,12 +278,12 @@ def draw_folds(record: CardRecord) -> Figure | None:
         say("Forecast"),
         *(labels[name] for name in others),
     )
+    errors = [write_even(line, "share") for line in ([n.value for n in points], *lines.values())]
     rows = tuple(
         (
             n.slice["fold"],
             write_day(starts[n.slice["fold"]]) if n.slice["fold"] in starts else MISSING,
-            write_number(n.value, n.unit),
-            *(write_number(lines[name][i], "share") for name in others),
+            *(column[i] for column in errors),
         )
         for i, n in enumerate(points)
     )

@@ -20,13 +20,21 @@ from cityai.card.figures.paper import (
     Tightness,
 )
 from cityai.card.figures.pen import fit_sheet, write_pdf
-from cityai.card.numbers import write_brief_figure, write_brief_gap, write_gap
+from cityai.card.numbers import (
+    find_finest,
+    write_brief_figure,
+    write_brief_gap,
+    write_figure,
+    write_gap,
+    write_to,
+)
 from cityai.card.record import CardRecord
 from cityai.card.record.described import VerdictPart
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import index_whole
 from cityai.card.release import ReleasePart
 from cityai.card.render.head import find_headline
+from cityai.card.render.matrix import write_result
 from cityai.card.render.own_words import open_translator
 from cityai.card.render.page import list_languages
 from cityai.card.render.release import list_decided, tell_decision
@@ -190,18 +198,19 @@ class _Author:
         shown = [by_group[g] for g in worst.groups if g in by_group][:MOST_ROWS]
         limit = next((r.limit for r in worst.results if r.limit is not None), None)
         yield self._title(worst.title, step)
-        yield Chart(tuple(self._draw_gap(result) for result in shown), limit)
+        decimals = max((find_finest((r.value, r.gap), r.unit) for r in shown), default=0)
+        yield Chart(tuple(self._draw_gap(result, decimals) for result in shown), limit)
         yield Say(self._cut(tell_signs(self.record, shown), step), 7.6, colour=MUTED, above=0)
 
-    def _draw_gap(self, result: GroupResult) -> Row:
+    def _draw_gap(self, result: GroupResult, decimals: int) -> Row:
         reference = result.group == result.reference
         between = result.gap_between
         value = None if between is not None else result.gap
         if reference and result.value is not None:
             value = 0.0
-        said = write_brief_figure(result.value, result.between, result.unit)
+        said = write_result(result, decimals)
         if not reference and (result.gap is not None or between is not None):
-            gap = write_brief_gap(result.gap, between, result.unit)
+            gap = write_result(result, decimals, gap=True)
             said = say("{value} ({gap})", value=said, gap=gap)
         elif not reference:
             said = VERDICTS[result.status]
@@ -219,10 +228,12 @@ class _Author:
             for (model, metric), n in index_whole(record.eval.metrics).items()
             if metric == headline.decides and (n.between or n.value is not None)
         }
+        decimals = max((find_finest((n.value,), n.unit) for n in figures.values()), default=0)
         models = [FORECAST, *(f"{BASELINE}{b.name}" for b in record.model.baselines)]
         rows = [
             Row(self.translate(name_model(record, m)),
-                self.translate(write_brief_figure(n.value, n.between, n.unit)), n.value)
+                self.translate(write_figure(n.value, n.between, n.unit) if n.between else
+                               write_to(n.value, n.unit, decimals)), n.value)
             for m in models if m in figures for n in [figures[m]]
         ]  # fmt: skip
         if rows:

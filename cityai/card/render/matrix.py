@@ -10,8 +10,8 @@ from cityai.card.numbers import (
     MISSING,
     count_decimals,
     find_finest,
-    write_brief_figure,
     write_brief_gap,
+    write_figure,
     write_sure,
     write_to,
 )
@@ -182,7 +182,7 @@ def _judge(result: GroupResult | None, decimals: int) -> Cell:
     verdict, mark = name_verdict(status, result.grade)
     if result.value is None and result.between is None:
         return Judged("", status, mark, verdict)
-    value = _write_figure(result, decimals)
+    value = write_result(result, decimals)
     if result.group == result.reference:
         return Cell(say("{value}, the reference", value=value))
     side = find_side(result.metric, result.middle_gap)
@@ -195,13 +195,15 @@ def _judge(result: GroupResult | None, decimals: int) -> Cell:
     return Judged(value, status, mark, verdict)
 
 
-def _write_figure(result: GroupResult, decimals: int) -> str:
-    """Write a figure as its column does; one of few no more finely than the record has it."""
+def write_result(result: GroupResult, decimals: int, *, gap: bool = False) -> str:
+    """Write a group's figure, or its gap, as those beside it; no finer than the record has it."""
     unit = result.unit
-    if result.between is not None:
-        return write_brief_figure(result.value, result.between, unit)
+    between, value = (result.gap_between, result.gap) if gap else (result.between, result.value)
+    if between is not None:
+        return write_figure(value, between, unit, gap=gap)
     known = (result.value, result.low, result.high, result.gap, result.gap_low, result.gap_high)
-    return write_to(result.value, unit, min(decimals, max(count_decimals(v, unit) for v in known)))
+    most = max(count_decimals(v, unit) for v in known)
+    return write_to(value, unit, min(decimals, most), gap=gap)
 
 
 def _tell_dimension(

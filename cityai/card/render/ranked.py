@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from cityai.card.figures.capacity_curve import write_capacity
-from cityai.card.numbers import MISSING, write_count, write_figure, write_interval, write_number
+from cityai.card.numbers import (
+    MISSING,
+    write_count,
+    write_even,
+    write_figure,
+    write_interval,
+    write_number,
+)
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart
 from cityai.card.record.ranked import CapacityPoint, RankedPart
@@ -97,8 +104,8 @@ def tell_rival(part: RankedPart) -> tuple[str, ...]:
             continue
         low = own.precision if own.precision_low is None else own.precision_low
         if other.precision is not None and other.precision >= low:
-            figures = (write_number(p.precision, "share") for p in (other, own))
-            level.append(f"{write_capacity(own)} ({', '.join(figures)})")
+            figures = write_even([p.precision for p in (other, own)], "share")
+            level.append(join("", (write_capacity(own), " (", join(", ", figures), ")")))
     if not level:
         return ()
     return (

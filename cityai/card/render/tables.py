@@ -10,6 +10,7 @@ from cityai.assessment.baseline_words import name_baseline
 from cityai.card.numbers import (
     MISSING,
     write_count,
+    write_even,
     write_figure,
     write_gap,
     write_interval,
@@ -104,11 +105,10 @@ def arrange_practice(record: CardRecord) -> Grid:
     decides, words = headline.decides, headline.verdicts
     judged = {f"{BASELINE}{c.baseline}": c for c in record.eval.comparisons if c.metric == decides}
     rows: list[list[str | Cell]] = []
-    for model in (FORECAST, *(f"{BASELINE}{b.name}" for b in record.model.baselines)):
-        found = [overall.get((model, m)) for m in metrics]
-        written = [
-            MISSING if n is None else write_figure(n.value, n.between, n.unit) for n in found
-        ]
+    models = (FORECAST, *(f"{BASELINE}{b.name}" for b in record.model.baselines))
+    columns_of = [_write_column([overall.get((model, m)) for model in models]) for m in metrics]
+    for i, model in enumerate(models):
+        written = [column[i] for column in columns_of]
         verdict = Cell(words[judged[model].status], judged[model].status) if model in judged else ""
         rows.append([name_model(record, model), *written, verdict])
     labels = (describe_metric(m).label for m in metrics)
@@ -116,6 +116,16 @@ def arrange_practice(record: CardRecord) -> Grid:
     beside = record.model.baselines or record.eval.folds
     caption = headline.beside if beside else say("All rows together")
     return make_grid(caption, columns, rows, range(1, len(metrics) + 1))
+
+
+def _write_column(numbers: Sequence[Number | None]) -> list[str]:
+    """Write one figure of each model, all as finely; of some the range that it lies in."""
+    unit = next((n.unit for n in numbers if n is not None), "")
+    even = write_even([None if n is None else n.value for n in numbers], unit)
+    return [
+        text if n is None or not n.between else write_figure(n.value, n.between, n.unit)
+        for n, text in zip(numbers, even, strict=True)
+    ]
 
 
 def arrange_comparisons(record: CardRecord) -> Grid:
