@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.records.predictions import Predictions
 
 RANK, OF = "rank", "of"
+_MOST_CUT: Final = 0.2
+"""Share of lists that are parts of a period, from which figures at the capacity are in doubt."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +35,8 @@ class Selection:
     """Periods whose last selected case has the same score as the first that is not."""
     tied: int
     """Cases with such a score: which of them come first is decided by their ids."""
+    cut: int = 0
+    """Periods that the end of a test fold cuts: each of their parts has the whole capacity."""
 
 
 def rank_cases(table: pd.DataFrame, score: FloatArray) -> np.ndarray:
@@ -90,6 +95,7 @@ def select_cases(table: pd.DataFrame, score: FloatArray, rule: DecisionSpec) -> 
         int((sizes <= most).sum()),
         int(cut.sum()),
         int(tied.sum()),
+        0 if rule.per == "fold" else len(sizes) - table[SLOT].nunique(),
     )
 
 
@@ -130,6 +136,13 @@ def judge_capacity(selection: Selection, rule: DecisionSpec) -> tuple[Finding, .
             full=selection.full,
         )
         status = Status.NOT_ENOUGH if 2 * selection.full > selection.slots else Status.PASS
+    if selection.cut:
+        told += " " + say(
+            "{cut:,} times the end of a test fold cuts a period, and each part has the whole "
+            "capacity: more is selected, and found, than the capacity allows.",
+            cut=selection.cut,
+        )
+        status = Status.NOT_ENOUGH if _MOST_CUT * selection.slots < selection.cut else status
     if not chosen:
         told += " " + say("The limit is above every probability, so nobody was.")
         status = Status.FAIL

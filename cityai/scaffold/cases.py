@@ -92,7 +92,8 @@ def propose_cases(look: Proposal) -> None:
             columns=look.choose_contract((*required, known, outcome.column), key, own),
         ),
         "backtest": {
-            "stride_days": max(span // 12, 1),
+            # A fold of whole weeks cuts none: each part would have the capacity of a week.
+            "stride_days": max(span // 12 // SHORTEST_DAYS[per], 1) * SHORTEST_DAYS[per],
             "min_train": min(max(profile.rows // 10, 50), 500),
         },
         "models": drop_empty(seed=20260101, city_score=score or None),

@@ -68,5 +68,8 @@ def test_a_capacity_for_everyone_is_refused_and_for_some_is_told():
     some = select_cases(table([0, 0, 1, 1, 1]), np.arange(5.0), TOP)
     refuse_everyone(some, TOP)
     assert "In 1 of them there were no more cases" in judge_capacity(some, TOP)[0].reason
+    folds = table([0, 0, 1, 1, 1, 1]).assign(fold=[1, 1, 1, 2, 2, 2])
+    cut = judge_capacity(select_cases(folds, np.arange(6.0), TOP), TOP)[0]
+    assert (cut.status, "1 times the end of a test fold" in cut.reason) == (Status.NOT_ENOUGH, True)
     none = select_cases(table([0]), np.array([0.1]), DecisionSpec(rule="threshold", threshold=0.9))
     assert judge_capacity(none, TOP)[0].status is Status.FAIL
