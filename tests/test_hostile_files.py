@@ -20,6 +20,7 @@ import pytest
 from cityai.card.figures import read_outlines
 from cityai.cli.main import run_command
 from cityai.errors import DataError
+from tests.books import write_book
 from tests.conftest import PROJECT, write_workspace
 
 SPEC, WORDS, ROW = "project.yaml", "card.yaml", "id,opened,seen,district,topic\n"
@@ -107,6 +108,10 @@ def write_workbook(path: Path) -> None:
         book.writestr("xl/workbook.xml", "<workbook/>")
 
 
+BOOK = [
+    ROW.strip().split(","),
+    *([f"R{i}", "2024-01-01", "2024-01-02", "D1", "heat"] for i in "12"),
+]
 DATES = (
     "'2024-01-01'::DATE AS opened, '2024-01-02'::DATE AS seen, 'D1' AS district, 'heat' AS topic"
 )
@@ -177,6 +182,22 @@ CASES: dict[str, tuple[Spoil, str]] = {
         r"long.csv, line 2: a line, and so a cell, has more than",
     ),
     "workbook": (make("book.csv", write_workbook), r"book.csv: this is a spreadsheet(?s:.)*save"),
+    "workbook with a merge": (
+        make("book.xlsx", lambda path: write_book(path, {"D": BOOK}, merged=["D2:D3"])),
+        r"book.xlsx, sheet 'D': the cells D2:D3 are merged",
+    ),
+    "sheets": (
+        make("book.xlsx", lambda path: write_book(path, {"D": BOOK, "N": BOOK})),
+        r"book.xlsx: there are 2 sheets(?s:.)*D, N(?s:.)*`table`",
+    ),
+    "cut JSON": (
+        make("x.jsonl", lambda path: path.write_text('{"id": 1}\n{"id": ')),
+        r"x.jsonl, record 2: this is not JSON",
+    ),
+    "name twice": (
+        make("x.json", lambda path: path.write_text('[{"id": 1, "id": 2}]')),
+        r"x.json: record 1 has 'id' more than once",
+    ),
     "damaged parquet": (
         make("x.parquet", lambda path: path.write_bytes(b"PAR1" + b"\xff" * 99 + b"PAR1")),
         r"x.parquet: cannot be read",

@@ -31,6 +31,8 @@ _HIDDEN: Final = re.compile(
     rb"""\st\s*=\s*["']e["']|\shidden\s*=\s*["'](?:1|true)|<(?:[\w.-]+:)?f[\s/>]"""
 )
 """Errors, hidden rows and formulas: a sheet without any is not looked through further."""
+_BROKEN: Final = re.compile(rb"<(?:[\w.-]+:)?v>[^<]*<!")
+"""A remark within a value: no spreadsheet writes one, and the library reads on one side of it."""
 _RECALCULATED: Final = "fullCalcOnLoad"
 
 
@@ -104,8 +106,16 @@ def find_hidden(path: str, name: str) -> HiddenParts:
     found = HiddenParts()
     with zipfile.ZipFile(path) as archive:
         part, found.is_recalculated = _find_part(archive, name, path)
+        is_plain = True
         with archive.open(part) as file:
-            is_plain = not any(map(_HIDDEN.search, _list_windows(file)))
+            for window in _list_windows(file):
+                is_plain = is_plain and not _HIDDEN.search(window)
+                if _BROKEN.search(window):
+                    raise DataError(
+                        f"a value of the sheet '{name}' has a remark within it",
+                        where=path,
+                        next_step="open it in the spreadsheet, and save it again as xlsx",
+                    )
         if not is_plain:
             with archive.open(part) as file:
                 _parse(file, found.see, path)

@@ -203,6 +203,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "broken": (spoil(parts={"xl/worksheets/sheet1.xml": "<worksheet><row"}), r"cannot be read"),
     "entities": (laugh, r"cannot be read|a type of document"),
+    "remark in a value": (put(Cell("", "<v>1<!-- x -->2</v>")), r"a remark within it"),
     "header alone": (lambda path: write_book(path, {"a": ROWS[:1]}), r"a header and no rows"),
     "twice": (
         lambda path: write_book(path, {"a": [["a", "a"], [1, 2]]}),
