@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -13,13 +13,21 @@ import pandas as pd
 from cityai.assessment.metrics import find_metric
 from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditableSpec
-from cityai.disclosure.primary_suppression import count_behind, hide_cells, is_few, join_small
+from cityai.disclosure.primary_suppression import (
+    count_behind,
+    count_people,
+    find_few_people,
+    gather_people,
+    hide_cells,
+    is_few,
+    join_small,
+)
 from cityai.errors import DataError
 from cityai.findings import Status
 from cityai.i18n.messages import join, say
 from cityai.inference.group_gaps import choose_design, describe_design
 from cityai.inference.ratio_influence import sum_cells, weigh_cells
-from cityai.records.audit_data import AuditData, Cells, GroupTable, Scored
+from cityai.records.audit_data import AuditData, Cells, GroupTable, People, Scored
 from cityai.records.groups import Membership
 
 DAY = np.timedelta64(1, "D")
@@ -69,6 +77,31 @@ def gather_audit_data(scored: Scored, spec: AuditableSpec) -> AuditData:
         policy.small_cell,
         scored.amount,
         scored.events,
+        _gather_people(scored, entity, fold, len(entities)),
+    )
+
+
+def _gather_people(
+    scored: Scored, unit: np.ndarray, fold: np.ndarray, units: int
+) -> tuple[Mapping[str, People], ...]:
+    """Gather whom rows of yes or no are about, where one has several; areas are nobody."""
+    if not scored.events or scored.areas:
+        return ()
+    person = unit if scored.entity is None else np.asarray(scored.entity, np.int64)
+    if len(np.unique(person)) == len(person):
+        return ()
+    names = scored.sums.names
+    held = {
+        name: scored.sums.values[:, names.index(name)] > 0
+        for name in (scored.amount, *scored.events)
+    }
+    folds = range(int(fold.max(initial=0)) + 1)
+    return tuple(
+        {
+            name: gather_people(person[rows & of], unit[rows & of], units)
+            for name, rows in held.items()
+        }
+        for of in (np.ones(len(fold), dtype=bool), *(fold == f for f in folds))
     )
 
 
@@ -95,6 +128,7 @@ def tabulate_whole(facts: AuditData) -> GroupTable:
         ("",),
         np.zeros_like(weights),
         facts.least,
+        _find_few_people(facts, weights),
     )
 
 
@@ -128,7 +162,7 @@ def tabulate_dimension(membership: Membership, facts: AuditData) -> GroupTable:
         reference,
         amount,
         n,
-        tiny | hide_cells(amount, small & ~tiny, facts.least),
+        tiny | _hide_table(facts, amount, weights, small & ~tiny, (len(groups),)),
         (len(groups),),
         membership.residents,
         membership.cuts,
@@ -136,6 +170,7 @@ def tabulate_dimension(membership: Membership, facts: AuditData) -> GroupTable:
         tuple(groups[other] if t else "" for t in tiny),
         apart,
         facts.least,
+        _find_few_people(facts, weights + apart),
     )
 
 
@@ -143,6 +178,8 @@ def _list_held(facts: AuditData, weights: np.ndarray) -> Iterator[np.ndarray]:
     """Yield (G,) how many rows groups hold, and what else counts people or events."""
     for name in ("n", *((facts.amount,) if facts.counts else ()), *facts.events):
         yield facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0) @ weights
+    for held in facts.people[0].values() if facts.people else ():
+        yield count_people(held, weights)
 
 
 def tabulate_pairs(views: Sequence[GroupTable], facts: AuditData) -> tuple[GroupTable, ...]:
@@ -171,7 +208,7 @@ def _cross(first: GroupTable, second: GroupTable, facts: AuditData) -> GroupTabl
     amount, n = _count_amounts(facts, weights)
     small = _find_small(facts, weights, n, np.full(len(amount), np.nan))
     lost = ((first.hidden[:, None] | second.hidden[None, :]).ravel()) & (n > 0)
-    hidden = hide_cells(amount.reshape(shape), (small | lost).reshape(shape), facts.least).ravel()
+    hidden = _hide_table(facts, amount, weights, small | lost, shape)
     tiny = np.logical_or.outer(first.apart.any(axis=0), second.apart.any(axis=0)).ravel()
     soft = "soft" in (first.kind, second.kind)
     caveat = join(" ", dict.fromkeys(c for c in (first.caveat, second.caveat) if c))
@@ -195,6 +232,7 @@ def _cross(first: GroupTable, second: GroupTable, facts: AuditData) -> GroupTabl
         ("",) * len(amount),
         np.zeros_like(weights),
         facts.least,
+        _find_few_people(facts, weights),
     )
 
 
@@ -301,7 +339,29 @@ def _find_small(
     few = behind[facts.amount] < facts.least if facts.counts else np.zeros(len(n), dtype=bool)
     for name in facts.events:
         few |= is_few(behind[name], facts.least)
+    few |= _find_few_people(facts, weights)
     return (n > 0) & (few | (residents < facts.least))
+
+
+def _find_few_people(facts: AuditData, weights: np.ndarray) -> np.ndarray:
+    """Tell of each group, (G,), whether its many rows are of few people."""
+    if not facts.people:
+        return np.zeros(weights.shape[1], dtype=bool)
+    return find_few_people(facts.people[0], weights, facts.least)
+
+
+def _hide_table(
+    facts: AuditData,
+    amount: np.ndarray,
+    weights: np.ndarray,
+    small: np.ndarray,
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    """Hide more cells of a table, (G,), until its totals tell neither few rows nor few people."""
+    hidden = hide_cells(amount.reshape(shape), small.reshape(shape), facts.least)
+    for held in facts.people[0].values() if facts.people and small.any() else ():
+        hidden |= hide_cells(count_people(held, weights).reshape(shape), hidden, facts.least)
+    return hidden.ravel()
 
 
 def _name_pair(first: str, second: str) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cityai.assessment.metrics import check_limits, find_metric, score_amounts, score_answers
 from cityai.assessment.metrics.confusion import EVENTS
-from cityai.columns import AS_OF, ENTITY, FOLD, OCCURRED_AT, PERIOD, SLOT, Y_TRUE
+from cityai.columns import AREA, AS_OF, ENTITY, FOLD, OCCURRED_AT, PERIOD, SLOT, Y_TRUE
 from cityai.config.project import AuditableSpec
 from cityai.errors import DataError
 from cityai.modeling.capacity import find_lists
@@ -71,6 +71,7 @@ def score_predictions(
         events=() if amounts else EVENTS,
         entity=None if units is None else pd.factorize(table[ENTITY])[0],
         called=spec.entities,
+        areas=AREA in table and bool((table[AREA].astype(str) == table[ENTITY].astype(str)).all()),
         lists=find_lists(table) if SLOT in table else None,
     )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from scipy.optimize import linprog
+from scipy.sparse import csr_array
+
+from cityai.records.audit_data import People
 
 SMALL_PART: Final = 0.05
 """Rows of groups that are too small, over those of the one that they are counted with, at most."""
@@ -31,6 +34,43 @@ def count_behind(amounts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """
     top, bottom = amounts @ weights, amounts @ weights**2
     return np.divide(top**2, bottom, out=np.zeros_like(top), where=bottom > 0)
+
+
+def gather_people(person: np.ndarray, unit: np.ndarray, units: int) -> People:
+    """Gather whom rows are about, each once.
+
+    Parameters
+    ----------
+    person, unit : numpy.ndarray
+        (rows,) int64 codes from 0.
+    units : int
+        How many units there are.
+    """
+    pairs = np.unique(person * units + unit)
+    who, where = np.divmod(pairs, units)
+    _, who, held = np.unique(who, return_inverse=True, return_counts=True)
+    part: np.ndarray = 1.0 / held[who]
+    alone = np.bincount(where[part == 1], minlength=units).astype(np.float64)
+    more = part < 1
+    found, code = np.unique(who[more], return_inverse=True)
+    at = code, where[more]
+    return People(alone, csr_array((part[more], at), shape=(len(found), units)))
+
+
+def count_people(people: People, weights: np.ndarray) -> np.ndarray:
+    """Count how many people are effectively behind each group, (G,), as `count_behind` does."""
+    parts = people.several @ weights
+    top = people.alone @ weights + parts.sum(axis=0)
+    bottom = people.alone @ weights**2 + (parts**2).sum(axis=0)
+    return np.divide(top**2, bottom, out=np.zeros_like(top), where=bottom > 0)
+
+
+def find_few_people(people: Mapping[str, People], weights: np.ndarray, least: float) -> np.ndarray:
+    """Tell of each group, (G,), whether few are behind its rows, or behind some of one answer."""
+    found = np.zeros(weights.shape[1], dtype=bool)
+    for held in people.values():
+        found |= is_few(count_people(held, weights).round(9), least)
+    return found
 
 
 def is_few(held: np.ndarray | float, least: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from cityai.columns import ENTITY, EVERYWHERE
 from cityai.disclosure.cells_between import find_narrow, list_narrow_places
 from cityai.disclosure.complementary_suppression import measure_work, protect_release
 from cityai.disclosure.line_pools import Sparse
-from cityai.disclosure.primary_suppression import count_behind, hide_cells, is_few
+from cityai.disclosure.primary_suppression import count_behind, find_few_people, hide_cells, is_few
 from cityai.disclosure.small_whole import hide_slices
 from cityai.inference.ratio_influence import weigh_cells
 from cityai.records.audit_data import AuditData, GroupTable
@@ -239,6 +239,9 @@ def _find_small_folds(view: GroupTable, facts: AuditData) -> np.ndarray:
         small |= few & (n > 0)
     if at := _find_decisions(facts):
         small = hide_slices(weigh_cells(cells.values[..., at], view.weights), facts.least, small)
+    # Beside the whole of a group all its other folds tell the one of few people: none is shown.
+    for people in facts.people[1:]:
+        small |= (find_few_people(people, view.weights, facts.least) & ~view.hidden).any()
     return small | view.apart.any(axis=0)
 
 
@@ -279,6 +282,7 @@ def _list_lines(
         parts = csr_array(own.T)
         behind = count_behind(amount.sum(axis=0), own)
         few = _find_few_residents(view, least) | is_few(behind, least)
+        few |= False if view.few_people is None else view.few_people
         add(view.dimension, view.groups, kron(np.ones((1, count)), parts), view.hidden, few)
         if by_fold and view.dimension in safe.folds:
             behind = count_behind(amount, own).ravel()

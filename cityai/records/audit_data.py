@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from cityai.i18n.messages import say
 from cityai.records.metric import Metric, Sums
@@ -49,6 +51,8 @@ class Scored:
     """(rows,) int64 whom each row is about, where units are not the entities themselves."""
     called: str = "places"
     """What several entities are called."""
+    areas: bool = False
+    """Whether entities are areas, which are not counted as people."""
     lists: np.ndarray | None = None
     """(rows,) int64 the list that each row is ranked in, where they are not all in one."""
 
@@ -88,6 +92,22 @@ class Design:
         return say("test periods") if self.blocks == "periods" else self.called
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """Whom some rows are about, where one may have several rows.
+
+    Attributes
+    ----------
+    alone : numpy.ndarray
+        (E,) float64 how many have rows in one unit only.
+    several : scipy.sparse.csr_array
+        (P, E) the others' parts in each unit; rows add up to 1.
+    """
+
+    alone: np.ndarray
+    several: csr_array
+
+
 @dataclass(frozen=True, slots=True)
 class AuditData:
     """What the audit takes from the predictions: one pass over the rows."""
@@ -113,6 +133,9 @@ class AuditData:
     """The sum that says how much of the whole a group is."""
     events: tuple[str, ...] = ()
     """Sums that count people; a group with few of them, but some, is not shown."""
+    people: tuple[Mapping[str, People], ...] = ()
+    """Whom the rows of the amount and of each of the events are about, where people have several
+    rows: of all rows, then of each fold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +173,8 @@ class GroupTable:
     """(E, G) the weights that were moved so."""
     least: float
     """Fewer people or events are not shown."""
+    few_people: np.ndarray | None = None
+    """(G,) bool: those of few people, however many rows they have."""
     reasons: bool = True
     """Whether it may be told which groups are hidden for themselves."""
 

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.assessment.group_tables import find_hidden
 from cityai.cli.main import run_command
+from cityai.disclosure.primary_suppression import count_people, find_few_people, gather_people
 from cityai.pipeline.external_audit import audit_given
 from cityai.pipeline.verify import verify_published
+from tests.kinds import judge_given
 
 
 def make_people(n: int = 1500, rare: int = 1) -> pd.DataFrame:
@@ -147,3 +150,79 @@ def test_beside_a_range_no_grade_and_no_spread_is_told(order, tmp_path, answers_
     for verdict in fairness.verdicts:
         named = {(verdict.metric, verdict.worst), (verdict.metric, verdict.best)}
         assert (verdict.spread is not None) == (named <= exact)
+
+
+VISITS = """\
+name: visits
+title: Who is selected
+predictions:
+  kind: yes/no
+  unit: visits
+  label: visit
+  label_plural: visits
+  columns: {entity: person, as_of: day, outcome: y, decision: d}
+audit:
+  infers: others like these
+  dimensions:
+    kind: {label: Kind, attribute: kind}
+    side: {label: Side, attribute: side}
+  limits: {false_positive_rate: 0.05, selection_rate: 0.05}
+"""
+
+
+def draw_visits(rng: np.random.Generator) -> pd.DataFrame:
+    """Visits of persons, of whom a few have most: kinds of few persons, or of few who say yes."""
+    sizes = [rng.integers(150, 400), rng.integers(60, 200), *rng.integers(2, 14, 2)]
+    kind = np.repeat(["a", "b", "c", "d"], sizes)
+    many = np.minimum(rng.geometric(np.where(np.isin(kind, ["c", "d"]), 0.05, 0.5)), 30)
+    chance = rng.beta(0.5, 1.5, len(kind)) * np.where(kind == "b", rng.random(), 1.0)
+    person = np.repeat(np.arange(len(kind)), many)
+    nth = np.arange(len(person)) - np.repeat(np.cumsum(many) - many, many)
+    return pd.DataFrame(
+        {
+            "person": person,
+            "day": (pd.Timestamp("2024-01-01") + pd.to_timedelta(nth, unit="D")).date,
+            "kind": kind[person],
+            "side": rng.choice(["left", "right"], len(kind), p=[0.4, 0.6])[person],
+            "y": (rng.random(len(person)) < chance[person]).astype(int),
+            "d": (rng.random(len(person)) < 0.4).astype(int),
+        }
+    )
+
+
+def count_visitors(visits: pd.DataFrame) -> list[int]:
+    """Persons with a visit, with one that was a yes, and with one that was a no."""
+    return [
+        int(visits.loc[visits["y"].isin(of), "person"].nunique()) for of in ((0, 1), (1,), (0,))
+    ]
+
+
+def test_many_rows_of_few_persons_are_a_small_group(order, tmp_path):
+    """By rows they were none: three persons with forty visits each stood there with their rates."""
+    rng, hidden = np.random.default_rng(9), 0
+    for _ in range(4):
+        visits = draw_visits(rng)
+        visits.to_csv(tmp_path / "visits.csv", index=False)
+        audit = judge_given(order(VISITS, small_cell=11), tmp_path / "visits.csv").facts.audit
+        gone = find_hidden(audit.table)
+        for part in audit.dimensions.to_dict("records"):
+            name = part["dimension"]
+            if " * " in name:
+                continue
+            joined = dict(zip(part["groups"], part["counted_with"], strict=True))
+            own = visits[name].map(lambda g, to=joined: to[g] or g)
+            unsaid = {g for d, g in gone if d == name}
+            few = {
+                g for g in own.unique() if any(0 < n < 11 for n in count_visitors(visits[own == g]))
+            }
+            assert few <= unsaid
+            assert not any(0 < n < 11 for n in count_visitors(visits[own.isin(unsaid)]))
+            hidden += len(few)
+    assert hidden >= 3
+
+
+def test_persons_are_counted_once_and_areas_are_nobody():
+    people = gather_people(np.array([0, 0, 0, 1, 2, 2]), np.array([0, 0, 0, 0, 0, 1]), 2)
+    weights = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    assert count_people(people, weights).tolist() == pytest.approx([25 / 9, 1, 3], rel=0.01)
+    assert find_few_people({"n": people}, weights, 3).tolist() == [True, True, False]
