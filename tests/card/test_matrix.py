@@ -11,6 +11,7 @@ from cityai.card.numbers import round_brief, write_brief
 from cityai.card.render.annex import arrange_verdicts
 from cityai.card.render.matrix import arrange_matrix, arrange_worst, list_dimensions
 from cityai.card.words import PAIR
+from cityai.columns import EVERYWHERE
 
 
 def change(record, choose, **facts):
@@ -72,8 +73,7 @@ def test_what_is_hidden_has_no_figure(city):
     )  # fmt: skip
     for body in arrange_matrix(hidden).bodies:
         assert body.told == ""
-        assert not any(c.text.strip("–") for row in body.rows for c in row[1:])
-        assert {c.heard for row in body.rows for c in row[1:]} == {"Not shown"}
+        assert {c.text for row in body.rows for c in row[1:]} == {"Not shown"}
 
 
 def test_a_part_a_dimension_and_every_group(city):
@@ -100,3 +100,16 @@ def test_two_digits_and_some_is_never_all(share):
     assert abs(brief - share) <= 0.05 * share
     written = write_brief(share, "share").strip("%").replace(".", "").strip("0")
     assert len(written) <= 2 or (len(written) == 3 and written.endswith("5"))  # a half stays
+
+
+def test_what_is_hidden_says_so_and_hides_nothing_beside_it(city):
+    """A dash stood for it; and of everyone, too, where the last group's figure was hidden."""
+    alone = (r for r in city.record.fairness.results if PAIR not in r.dimension)
+    last = [r for r in alone if r.limit is not None and r.reference == EVERYWHERE][-1]
+    hidden = {"value": None, "gap": None, "reference_value": None, "status": "suppressed"}
+    hidden |= {"between": None, "grade": ""}
+    key = (last.dimension, last.group, last.metric)
+    record = change(city.record, lambda r: (r.dimension, r.group, r.metric) == key, **hidden)
+    shown, before = arrange_matrix(record), arrange_matrix(city.record)
+    assert "Not shown" in [c.text for b in shown.bodies for row in b.rows for c in row]
+    assert [c.text for c in shown.bodies[0].rows[0]] == [c.text for c in before.bodies[0].rows[0]]

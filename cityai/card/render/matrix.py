@@ -143,8 +143,9 @@ def _find_decimals(results: Iterable[GroupResult]) -> int:
 
 def _write_whole(decimals: Mapping[str, int], results: Sequence[GroupResult]) -> tuple[Cell, ...]:
     """Write what the groups are compared with, where that is everyone."""
-    found = {r.metric: r for r in results if r.reference == EVERYWHERE and r.limit is not None}
-    if not any(m in found and found[m].reference_value is not None for m in decimals):
+    beside = [r for r in results if r.reference == EVERYWHERE and r.limit is not None]
+    found = {r.metric: r for r in beside if r.reference_value is not None}
+    if not found:
         return ()
     values = [
         write_to(found[m].reference_value, found[m].unit, n) if m in found else MISSING
@@ -181,7 +182,7 @@ def _judge(result: GroupResult | None, decimals: int) -> Cell:
     status = result.status
     verdict, mark = name_verdict(status, result.grade)
     if result.value is None and result.between is None:
-        return Judged("", status, mark, verdict)
+        return Judged(verdict, status, mark)
     value = write_result(result, decimals)
     if result.group == result.reference:
         return Cell(say("{value}, the reference", value=value))
