@@ -59,7 +59,9 @@ def synthetic_did(
     Notes
     -----
     Arkhangelsky, Athey, Hirshberg, Imbens and Wager (2021, Am. Econ. Rev. 111(12)), algorithms 1
-    and 4. Their weights are found exactly (`_simplex_weights`).
+    and 4. Their weights are found exactly (`_simplex_weights`). Small places vary more: where those
+    treated changed more from one period to the next, before, than placebo sets did, placebo effects
+    are as many times as large.
     """
     count, others = int(treated.sum()), int((~treated).sum())
     n = int(panel.size)
@@ -78,12 +80,21 @@ def synthetic_did(
     estimate = weigh_synthetic(panel, treated, begins)
     rng = np.random.default_rng(SEED)
     control = panel[~treated]
-    placebo = np.empty(draws)
+    placebo, restless = np.empty(draws), np.empty(draws)
     for i in range(draws):
         pick = np.zeros(others, bool)
         pick[rng.choice(others, count, replace=False)] = True
         placebo[i] = weigh_synthetic(control, pick, begins)
+        restless[i] = _measure_noise(control[pick], begins)
+    usual = math.sqrt(float((restless**2).mean()))
+    if usual > 0:
+        placebo *= max(_measure_noise(panel[treated], begins) / usual, 1.0)
     return _bound_by_placebo(estimate, placebo, others // count - 1, SYNTHETIC, confidence, n)
+
+
+def _measure_noise(panel: np.ndarray, begins: int) -> float:
+    """Measure how much the mean of some places changes from one period to the next, before."""
+    return float(np.sqrt((np.diff(panel[:, :begins].mean(axis=0)) ** 2).mean()))
 
 
 def weigh_synthetic(panel: np.ndarray, treated: np.ndarray, begins: int) -> float:

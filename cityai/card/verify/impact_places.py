@@ -90,13 +90,23 @@ def count_mixture(rows: pd.DataFrame, _widths: tuple[float, ...]) -> Counted:
     if not (whole[own].all() and count and len(others) // count > 6 and before.sum() > 1):
         return NONE
     effect = _mix(panel[own].to_numpy(float), others, int(before.sum()))
-    rng, strayed = np.random.default_rng(1), []
+    rng, strayed, moved = np.random.default_rng(1), [], []
     for _ in range(SETS):
         pick = np.isin(np.arange(len(others)), rng.choice(len(others), count, replace=False))
         strayed.append(_mix(others[pick], others[~pick], int(before.sum())) ** 2)
+        moved.append(_move(others[pick], int(before.sum())))
+    usual = math.fsum(moved) / SETS
+    own_move = _move(panel[own].to_numpy(float), int(before.sum()))
+    times = math.sqrt(max(own_move / usual, 1.0)) if usual else 1.0
     quantile = float(stdtrit(len(others) // count - 2, 0.975))
     rows_behind = int(panel[whole | own].size)
-    return Counted(effect, math.sqrt(math.fsum(strayed) / SETS), rows_behind, rows_behind, quantile)
+    error = times * math.sqrt(math.fsum(strayed) / SETS)
+    return Counted(effect, error, rows_behind, rows_behind, quantile)
+
+
+def _move(own: np.ndarray, begins: int) -> float:
+    """Mean square of what the mean of places changes by from one period to the next, before."""
+    return float((np.diff(own[:, :begins].mean(axis=0)) ** 2).mean())
 
 
 def _mix(own: np.ndarray, others: np.ndarray, begins: int) -> float:
