@@ -295,7 +295,7 @@ def test_every_fact_is_on_the_page(city, figures):
 
 def stands_behind(pattern: str, record: CardRecord, behind: str) -> bool:
     """Whether a figure's table holds the first value at the pattern."""
-    from cityai.card.words import write_count, write_number
+    from cityai.card.numbers import write_count, write_number
     from cityai.i18n.messages import write_day
 
     value = next(v for path, v in walk_leaves(record) if path == pattern and v is not None)
