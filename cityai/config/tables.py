@@ -73,8 +73,14 @@ class SourceSpec(SpecRecord):
 
     @property
     def name(self) -> str:
-        """What the table is called: itself, or the file that it or its SELECT is in."""
-        return self.table or str(self.path or self.sql).rsplit("/", 1)[-1]
+        """What the table is called: itself, or the file that it or its SELECT is in.
+
+        Sheets are called alike everywhere, so theirs is told with the file.
+        """
+        file = str(self.path or self.sql).rsplit("/", 1)[-1]
+        if self.table and file.lower().endswith((".xlsx", ".xlsm")):
+            return f"{file}, {self.table}"
+        return self.table or file
 
     @property
     def marks(self) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def test_the_sheet_is_asked_where_several_have_cells(tmp_path):
         read(path, table="Dat")
     assert len(read(path, table="Data")) == 3
     assert len(read(path, table="Old")) == 1
+    assert SourceSpec(path="a/t.xlsx", table="Data").name == "t.xlsx, Data"
     one = write_book(tmp_path / "one.xlsx", {"Data": ROWS, "Empty": []})
     assert len(read(one)) == 3
     with pytest.raises(DataError, match="sheet is empty"):
