@@ -150,6 +150,8 @@ def two_way_fixed_effects(
     weight = np.ones(len(outcome)) if weights is None else np.asarray(weights, np.float64)
     known = np.isfinite(outcome) & (weight > 0)
     if received is not None:
+        if not np.isfinite(received).any():
+            return leave_undefined("nobody told what was done", arms, method, estimand)
         known &= np.isfinite(received)
     lost = int((~known).sum())
     told = f"{lost:,} of {len(known):,} rows without an outcome or a weight left out" * bool(lost)

@@ -10,6 +10,7 @@ import pytest
 
 from cityai.errors import DataError
 from cityai.impact.assignment import read_law, refuse_early_outcomes
+from cityai.impact.fixed_effects import two_way_fixed_effects
 
 ARMS = ("waits", "served")
 
@@ -125,3 +126,11 @@ def test_outcomes_before_the_assignment_are_refused():
     day = pd.Series(pd.to_datetime(["2026-01-01", "2026-03-01"]))
     with pytest.raises(DataError, match="1 of 2 outcomes lie before"):
         refuse_early_outcomes(day, pd.Series(pd.to_datetime(["2026-02-01", "2026-02-01"])))
+
+
+def test_where_nobody_told_of_actions_it_is_no_outcome_that_lacks():
+    arm, block = np.tile([0.0, 1.0], 20), np.repeat(np.arange(4), 10)
+    found = two_way_fixed_effects(
+        arm, arm, block, np.zeros(40, np.int64), arms=ARMS, received=np.full(40, np.nan)
+    )
+    assert (found.estimate, found.reason) == (None, "nobody told what was done")
