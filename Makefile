@@ -18,7 +18,9 @@ $(DONE): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-warn-script-location --no-compile --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-warn-script-location --no-compile --require-hashes -r requirements.lock || \
+	  { $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 15))' && \
+	    echo "Libraries may not be built for so new a Python yet: rm -rf $(VENV), then make $(MAKECMDGOALS) PYTHON=python3.14"; exit 1; }
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true  # by all cores; pip would use one
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(DONE)
