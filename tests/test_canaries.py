@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def list_public(place: Path) -> Iterator[Path]:
 
 
 def find_canaries(place: Path) -> list[str]:
-    with sqlite3.connect(place / ".cityai" / "mlflow.db") as store:
+    with closing(sqlite3.connect(place / ".cityai" / "mlflow.db")) as store, store:
         store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     found = []
     for path in list_public(place):
@@ -129,7 +130,7 @@ def test_a_run_from_a_database_lets_no_secret_out_and_has_the_card_of_the_file(
     said = "".join(capfd.readouterr())
     assert f"{len(data):,} rows of 5 columns" in said
     (tmp_path / "said").write_text(said)
-    with sqlite3.connect(tmp_path / ".cityai" / "mlflow.db") as store:
+    with closing(sqlite3.connect(tmp_path / ".cityai" / "mlflow.db")) as store, store:
         store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     searched = [p for p in tmp_path.rglob("*") if p.is_file()]
     hidden = [SECRET, QUOTED, "p4ss", "p5ss", f"127.0.0.1:{postgres.port}"]

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -82,7 +83,7 @@ def write_view(query: str) -> Callable[[Path], None]:
 
 
 def write_endless_sqlite(path: Path) -> None:
-    with sqlite3.connect(path) as store:
+    with closing(sqlite3.connect(path)) as store, store:
         store.execute(
             "CREATE VIEW v AS WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) "
             "SELECT i AS id, i AS opened, i AS seen, i AS district, i AS topic FROM r"
@@ -306,7 +307,7 @@ def test_a_path_is_the_caller_s(folder: Path, name: str, monkeypatch: pytest.Mon
     with duckdb.connect(str(folder / "x.duckdb")) as store:
         store.register("given", table)
         store.execute("CREATE TABLE t AS SELECT * FROM given")
-    with sqlite3.connect(folder / "x.sqlite") as lite:
+    with closing(sqlite3.connect(folder / "x.sqlite")) as lite, lite:
         lite.execute("CREATE TABLE t AS SELECT 5 AS a UNION ALL SELECT 6")
     monkeypatch.chdir(folder)
     with open_source(SourceSpec(path=name, table="t"), Path(name), None, max_rows=9) as opened:

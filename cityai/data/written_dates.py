@@ -100,6 +100,8 @@ def is_date_format(pattern: str) -> bool:
     """Tell whether a format has a year and a month, or a year and a week."""
     if pattern in EPOCHS or pattern == EXCEL:
         return True
+    if not re.search("%[YyGcx]", pattern):
+        return False
     whole = f"{pattern} %u" if is_week_format(pattern) else pattern
     sample = datetime(2003, 8, 1, tzinfo=UTC)
     try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -151,7 +152,7 @@ def test_sums_agree_with_a_database(make_world):
     """The same question in SQL: what was known of the last weeks, at each origin."""
     world = make_world(n_periods=70)
     table = build_rows(*world.parts, [20, 45, 70]).table
-    with sqlite3.connect(":memory:") as base:
+    with closing(sqlite3.connect(":memory:")) as base, base:
         world.snapshot.table.to_sql("cells", base, index=False)
         for row in table[table["step"] == 1].itertuples():
             for window in (4, 13):

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
     Path(tmp_path / "reads.py").write_text(f"X = float(open({places['TEXT']!r}).read())")
     np.array([SECRET]).tofile(places["BINARY"])
     pd.DataFrame({"x": [SECRET]}).to_parquet(places["PARQUET"])
-    with sqlite3.connect(places["SQLITE"]) as store:
+    with closing(sqlite3.connect(places["SQLITE"])) as store, store:
         store.execute("CREATE TABLE t AS SELECT 7777.0 AS x")
     monkeypatch.setenv("CITYAI_SECRET", "7777")
     yield places

@@ -203,7 +203,7 @@ def test_areas_that_share_a_fault_share_a_finding(make_project, tmp_path):
     frame.loc[70:109, "amount"] = ""
     found = report(make_project, tmp_path, frame, ids=("01", "02", "03", "04"))
     (gap,) = (f for f in find(found, "quality.area_gap") if f.status is Status.FAIL)
-    assert gap.reason.endswith("cells filled: amount: 02 (42.8% of 70), 01 (50.0% of 70).")
+    assert gap.reason.endswith("cells filled: amount: 02 (42.9% of 70), 01 (50.0% of 70).")
     assert gap.observed == pytest.approx(345 / 420 - 30 / 70)
 
 

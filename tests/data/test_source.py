@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -153,7 +154,7 @@ def test_parquet_and_databases_hold_the_same_rows(tmp_path):
     with duckdb.connect(tmp_path / "t.duckdb") as engine:
         engine.register("frame", frame)
         engine.execute('CREATE TABLE "odd ""name" AS SELECT * FROM frame')
-    with sqlite3.connect(tmp_path / "t.sqlite") as store:
+    with closing(sqlite3.connect(tmp_path / "t.sqlite")) as store, store:
         store.execute('CREATE TABLE "odd ""name" (id, "a;""b] é", x)')
         store.executemany(
             'INSERT INTO "odd ""name" VALUES (?, ?, ?)',

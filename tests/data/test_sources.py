@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -120,7 +121,7 @@ covariates:
 
 def test_rows_that_a_database_keeps_beside_itself_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite"
-    with sqlite3.connect(path) as store:
+    with closing(sqlite3.connect(path)) as store, store:
         store.execute("PRAGMA journal_mode=WAL")
         store.execute("CREATE TABLE t (n)")
         store.commit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def write_days(path, days, places=("A", "B"), extra=""):
 
 def test_a_table_of_a_database_is_named(tmp_path):
     path = write_days(tmp_path / "t.csv", pd.date_range("2024-01-01", periods=400))
-    with sqlite3.connect(tmp_path / "t.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "t.sqlite")) as database, database:
         pd.read_csv(path).to_sql("rows", database, index=False)
     database.close()
     with pytest.raises(DataError, match="--table"):
