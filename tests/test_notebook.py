@@ -48,7 +48,7 @@ def test_a_city_with_outlines_has_a_map_that_can_be_read_in_the_dark():
     }
     shown = show_pictures(card, outlines, "map", "places").html
     assert shown.count("data-place=") == len(areas) > 20
-    assert "The more a place stands out, the larger its error" in shown
+    assert "The more striking, the larger the error" in shown
     assert re.search(r'<figure style="[^"]*background:#fff', shown)
     assert re.search(r'role="img" aria-label="[^"]{20,}"', shown)
 

@@ -131,7 +131,8 @@ class Translator:
         }
         joined = is_joined(message)
         english_form = message.id
-        if message.several and _count(message) != 1:
+        # In English a figure with decimals is several: "1.0 points".
+        if message.several and (_count(message) != 1 or "." in str(message.arguments.get(COUNT))):
             english_form = message.several
         found = None if self.language == "en" or joined else self._find(message)
         form = english_form if found is None else found

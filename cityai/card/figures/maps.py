@@ -167,7 +167,7 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
         "map",
         say("Average error on the map"),
         say(
-            "The more a place stands out, the larger its error. Outlines: {boundaries}.",
+            "The more striking, the larger the error. Outlines: {boundaries}.",
             boundaries=record.eval.boundaries,
         ),
         alternative,

@@ -12,13 +12,17 @@ from cityai.card.words import QUALITY_DIMENSIONS, Code, Own, name_some
 from cityai.i18n.messages import say
 
 TOLD = (
-    ("fail", say("{n:,} of {all:,} checks failed")),
-    ("not enough evidence", say("{n:,} of {all:,} checks cannot be told")),
-    ("pass", say("{n:,} of {all:,} checks passed")),
-    ("suppressed", say("{n:,} of {all:,} checks not shown")),
+    ("fail", say("{n:,} of {all:,} checks failed"), say("{n:,} failed")),
+    (
+        "not enough evidence",
+        say("{n:,} of {all:,} checks cannot be told"),
+        say("{n:,} cannot be told"),
+    ),
+    ("pass", say("{n:,} of {all:,} checks passed"), say("{n:,} passed")),
+    ("suppressed", say("{n:,} of {all:,} checks not shown"), say("{n:,} not shown")),
 )
 """Outcomes that are counted, and what is said of each: the first there is decides, and is said
-first. What only informs is no check."""
+first, the others in short. What only informs is no check."""
 
 
 def arrange_quality(record: CardRecord) -> Grid:
@@ -61,11 +65,12 @@ def list_dimensions(record: CardRecord) -> list[Quality]:
         own = [m for m in measures if m.dimension == dimension]
         tally = tally_statuses(m.status for m in own)
         counts, total = tally.by_status, tally.total - tally.informed
-        told = [(s, form.format(n=counts[s], all=total)) for s, form in TOLD if s in counts]
-        if told:
-            (status, held), *others = told
+        if told := [entry for entry in TOLD if entry[0] in counts]:
+            (status, form, _), *more = told
+            held = form.format(n=counts[status], all=total)
+            others = tuple(short.format(n=counts[name]) for name, _, short in more)
             failed = name_some([m.measure for m in own if m.status in {"fail", "error"}])
-            found.append(Quality(asked, status, held, tuple(text for _, text in others), failed))
+            found.append(Quality(asked, status, held, others, failed))
     return found
 
 
