@@ -71,11 +71,11 @@ def read(folder: Path, least: float, monkeypatch: pytest.MonkeyPatch) -> Events 
     made: list[object] = []
 
     def count(*given: Any) -> object:
-        made.append(alike.count_alike(*given))
+        made.append(alike.make_raw(*given))
         return made[-1]
 
     monkeypatch.setattr(alike, "LEAST", least)
-    monkeypatch.setattr(files, "count_alike", count)
+    monkeypatch.setattr(files, "make_raw", count)
     try:
         return read_events(load_project(folder), DENSE_PANEL)
     except UserError as error:

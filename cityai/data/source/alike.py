@@ -37,6 +37,20 @@ TellApart: TypeAlias = Callable[[Table, Mapping[str, str]], Apart]
 """From rows, and the neutral name of each column, to what tells them apart."""
 
 
+def make_raw(
+    room: Room, asked: str, names: Mapping[str, str], tell: TellApart | None, listing: str = ""
+) -> Callable[[Table], Table] | None:
+    """Make `raw` of a file's rows: alike ones counted where that is worth it, else each.
+
+    Its parameters, and what it returns, are those of `count_alike`; without `tell` nothing is
+    counted.
+    """
+    behind = None if tell is None else count_alike(room, asked, names, tell, listing)
+    if behind is None:
+        room.run(f"CREATE TABLE raw AS {listing or asked}")
+    return behind
+
+
 def count_alike(
     room: Room, asked: str, names: Mapping[str, str], tell: TellApart, counted: str = ""
 ) -> Callable[[Table], Table] | None:

@@ -15,7 +15,7 @@ from cityai.config.tables import SourceSpec
 from cityai.confine.deleted import DELETED
 from cityai.confine.tables import quote_name, quote_text
 from cityai.data.file_digests import digest_file, list_parts
-from cityai.data.source.alike import TellApart, count_alike
+from cityai.data.source.alike import TellApart, make_raw
 from cityai.data.source.engine import (
     REJECT_COLUMNS,
     TIMES,
@@ -71,9 +71,7 @@ def open_csv(
         f"FROM read_csv({quote_text(plain.path.absolute())}, {options}, {others})"
         for others in ("rejects_table='seen', rejects_scan='seen_scans'", "store_rejects=true")
     )
-    behind = None if tell_apart is None else count_alike(room, asked, place, tell_apart, listing)
-    if behind is None:
-        room.run(f"CREATE TABLE raw AS {listing}")
+    behind = make_raw(room, asked, place, tell_apart, listing)
     cut_rows = _list_cut_rows(room, path)
     times = f"sum({TIMES})::BIGINT" if behind else "count(*)"
     read = int(room.run(f"SELECT coalesce({times}, 0) FROM raw")[0][0]) + len(cut_rows)  # noqa: S608
@@ -217,9 +215,7 @@ def open_parquet(
         )
     else:
         asked = f"{asked} FROM {table}"
-    behind = None if tell_apart is None else count_alike(room, asked, place, tell_apart)
-    if behind is None:
-        room.run(f"CREATE TABLE raw AS {asked}")
+    behind = make_raw(room, asked, place, tell_apart)
     engine = room.enter()
     return SourceTable(
         engine.table("raw"),

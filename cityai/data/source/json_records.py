@@ -9,7 +9,7 @@ from cityai.config.tables import SourceSpec
 from cityai.confine.json_parts import ARRAY, FEATURES, OBJECT
 from cityai.confine.tables import quote_text
 from cityai.data.file_digests import digest_file
-from cityai.data.source.alike import TellApart, count_alike
+from cityai.data.source.alike import TellApart, make_raw
 from cityai.data.source.engine import (
     MAX_COLUMNS,
     Room,
@@ -66,9 +66,7 @@ def open_json(
         f"SELECT n, {cells} FROM (SELECT n, json_extract_string(json, [{listed}]) AS texts, "  # noqa: S608
         f"{numbers} AS kinds FROM records)"
     )
-    behind = None if tell_apart is None else count_alike(room, asked, place, tell_apart)
-    if behind is None:
-        room.run(f"CREATE TABLE raw AS {asked}")
+    behind = make_raw(room, asked, place, tell_apart)
     engine = room.enter()
     return SourceTable(
         engine.table("raw"),
