@@ -22,7 +22,7 @@ from pyarrow.csv import WriteOptions, write_csv
 from cityai.config.load import load_project
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.data.reading.reader import read_events
-from cityai.data.source import alike, files
+from cityai.data.source import alike
 from cityai.errors import UserError
 from cityai.records.events import Events
 from tests.conftest import write_workspace
@@ -67,15 +67,18 @@ def write_file(folder: Path, table: pa.Table, rng: np.random.Generator, kind: st
     return f"drawn.{kind}"
 
 
+COUNT_ALIKE = alike.count_alike
+
+
 def read(folder: Path, least: float, monkeypatch: pytest.MonkeyPatch) -> Events | str:
     made: list[object] = []
 
     def count(*given: Any) -> object:
-        made.append(alike.make_raw(*given))
+        made.append(COUNT_ALIKE(*given))
         return made[-1]
 
     monkeypatch.setattr(alike, "LEAST", least)
-    monkeypatch.setattr(files, "make_raw", count)
+    monkeypatch.setattr(alike, "count_alike", count)
     try:
         return read_events(load_project(folder), DENSE_PANEL)
     except UserError as error:
