@@ -270,8 +270,8 @@ def make_ranked(
 ) -> SimpleNamespace:
     """A ranked list with a rare group, its audit and its card; `change` what is predicted of it."""
     rng = np.random.default_rng(seed)
-    cases = make_cases(days=60, a_day=int(rng.integers(8, 30)), places=200, seed=seed)
-    few = rng.choice(200, int(rng.integers(4, 16)), replace=False)
+    cases = make_cases(days=60, a_day=int(rng.integers(8, 16)), places=200, seed=seed)
+    few = rng.choice(200, int(rng.integers(12, 26)), replace=False)
     place = cases.table["entity_id"].str[1:].astype(int)
     table = cases.table.assign(
         kind=np.where(place.isin(few), "kiosk", cases.table["kind"]),

@@ -88,7 +88,14 @@ def find_strangers(html: str, known: set[str]) -> set[str]:
     text = " ".join(Reader(html).text)
     found = {number.rstrip(",") for number in NUMBER.findall(text)}
     counts = {number for number in found if number.isdigit() and int(number) <= DERIVED}
-    return found - {k.rstrip(",") for k in known} - counts
+    same = {drop_zeros(k) for k in known}
+    return {number for number in found - counts if drop_zeros(number) not in same}
+
+
+def drop_zeros(number: str) -> str:
+    """`8.0`, as a column beside 7.5 writes it, and `8` are the same number."""
+    number = number.rstrip(",")
+    return number.rstrip("0").rstrip(".") if "." in number and "e" not in number else number
 
 
 def list_gap_ranges(record) -> set[str]:

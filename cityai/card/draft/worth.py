@@ -145,11 +145,19 @@ def round_digits(value: float | None) -> float | None:
 
 
 def _order(rows: Sequence[Mapping[Hashable, Any]]) -> list[Mapping[Hashable, Any]]:
-    """Put perfect knowledge and more capacity first, then what reaches most."""
+    """Put perfect knowledge and more capacity first, then what reaches most; the hidden by name.
+
+    An order by figures that are hidden would tell which of them is larger.
+    """
     first = {PERFECT: 0, MORE: 1}
     return sorted(
         rows,
-        key=lambda r: (first.get(r["way"], 2), -r["reached"] / r["need"], str(r["way"])),
+        key=lambda r: (
+            first.get(r["way"], 2),
+            r["few"],
+            0.0 if r["few"] else -r["reached"] / r["need"],
+            str(r["way"]),
+        ),
     )
 
 
