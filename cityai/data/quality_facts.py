@@ -172,7 +172,9 @@ def _count_alike(rows: Table, contract: Contract, periods: Periods, spec: BasePr
             keys[f"s{i}"] = rows[f"s{i}"]
     if spec.data.known.column is not None:
         limit = add_days(find_end_column(periods.freq, rows["o"]), spec.data.reporting_delay_days)
-        keys |= {"after": rows["k"] >= rows["o"], "on_time": rows["k"] < limit}
+        by_day = contract.columns[spec.data.known.column].type == "date"
+        begins = rows["o"].truncate("D") if by_day else rows["o"]
+        keys |= {"after": rows["k"] >= begins, "on_time": rows["k"] < limit}
     return rows.group_by(**keys).agg(**{TIMES: count_rows(rows)})
 
 

@@ -22,7 +22,6 @@ from cityai.data.reading.listed import LIST_OF_CASES
 from cityai.data.reading.reader import read_events
 from cityai.data.time_checks import RowSource
 from cityai.findings import Finding
-from cityai.i18n.messages import name_period
 from cityai.kinds.kind import Cover, FittingKind, Problem
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
@@ -190,8 +189,7 @@ class Risk(FittingKind[RiskSpec]):
         """Say a case's place in its list, and its chance."""
         asked, rule = self.spec.question, self.spec.question.decision
         place = (
-            f"No. {row['rank']:,} of {row['of']:,} {asked.unit} of its "
-            f"{name_period(rule.per)}: "
+            f"No. {row['rank']:,} of {row['of']:,} {asked.unit} of its list: "
             f"{rule.action if row['decision'] == 1 else 'not selected'}."
         )
         chance = (

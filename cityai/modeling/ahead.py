@@ -229,7 +229,8 @@ def lay_cases_ahead(
         order = np.lexsort((table[RANK].to_numpy(), table[SLOT].to_numpy()))
         area = [AREA] if AREA in table else []
         shown = [RANK, OF, CASE, ENTITY, *area, AS_OF, OCCURRED_AT, SLOT_START, Y_PRED, DECISION]
-        return table.iloc[order][shown], order, _list_notes(table, selection.full, spec)
+        notes = (*_list_notes(table, selection.full, spec), *_tell_parts(table, cases, spec))
+        return table.iloc[order][shown], order, notes
 
     return Question(rows, frame, rows.table[rows.table[AS_OF] < day].tail(BACKGROUND), arrange)
 
@@ -279,11 +280,12 @@ def _find_asked(cases: Events, day: pd.Timestamp) -> pd.DataFrame:
     """Return the cases that are asked about on a day."""
     moments = cases.table[AS_OF]
     known = cases.table.loc[cases.table[Y_TRUE].notna(), KNOWN_AT]
-    if day > cases.until:
+    reached = _find_reach(cases)
+    if day > reached:
         raise TimeError(
             f"{day:%Y-%m-%d} lies in the future of the data",
             where="--as-of",
-            expected=f"at the latest {cases.until:%Y-%m-%d}, which the data reach",
+            expected=f"at the latest {reached:%Y-%m-%d}, which the data reach",
             next_step="bring the data up to date, or ask about an earlier day",
         )
     if not (known < day).any():
@@ -302,6 +304,16 @@ def _find_asked(cases: Events, day: pd.Timestamp) -> pd.DataFrame:
             expected=f"a day such as {' or '.join(f'{d:%Y-%m-%d}' for d in near)}",
         )
     return chosen.reset_index(drop=True)
+
+
+def _find_reach(cases: Events) -> pd.Timestamp:
+    """Find the last day on which no outcome is missing that an export of that day would hold.
+
+    Days without cases, such as a weekend, lie between what is known and what is asked next.
+    """
+    due = cases.table[KNOWN_AT].fillna(cases.table[OCCURRED_AT])
+    later = due[due >= cases.until]
+    return later.min().normalize() if len(later) else cases.until
 
 
 def ask_together(cases: Events, as_of: datetime, per: Period | Literal["fold"]) -> Events:
@@ -343,6 +355,19 @@ def _list_notes(asked: pd.DataFrame, full: int, spec: RiskSpec) -> tuple[str, ..
             f"per {rule.per}, so all {len(asked):,} are selected: the order is all that is new."
         )
     return tuple(said)
+
+
+def _tell_parts(asked: pd.DataFrame, cases: Events, spec: RiskSpec) -> Iterator[str]:
+    """Tell where a day's list is a part of a period, and has the capacity of the whole of it."""
+    rule = spec.question.decision
+    there = int(cases.table[SLOT_START].isin(asked[SLOT_START].unique()).sum())
+    if rule.rule == "top" and rule.per != "fold" and there > len(asked):
+        yield (
+            f"These are {len(asked):,} of the {there:,} {spec.question.unit} that the data hold of "
+            f"their {rule.per}, and the whole capacity of {rule.capacity} per {rule.per} is marked "
+            f"among them: take off what other days of the {rule.per} use of it, or let the "
+            "capacity hold for a day (`question.decision.per`)."
+        )
 
 
 def _write(moment: pd.Timestamp) -> str:

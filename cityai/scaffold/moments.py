@@ -215,7 +215,7 @@ def choose_known(look: Proposal, time: str) -> tuple[str, int]:
     for column in look.profile.columns.values():
         if not column.is_moment or column.name == time or column.missing > _GAPS:
             continue
-        wait = (frame[column.name] - frame[time]).dt.days
+        wait = (frame[column.name].dt.normalize() - frame[time].dt.normalize()).dt.days
         if not ((wait >= 0).mean() > 0.999 and wait.max() > 0 and wait.quantile(0.5) <= 31):
             continue
         if is_later(column.name):

@@ -177,6 +177,9 @@ def _write_proposed(workspace: Path, written: bytes, proposed: dict[str, Any]) -
             next_step="choose another --template: cityai templates lists them",
         )
     content = {**template, **proposed, "title": proposed["title"] or template["title"]}
+    # Columns of the template's invented table are none of this one.
+    content["features"] = {**template["features"], "exclude": []}
+    content["features"].pop("sensitive", None)
     content["audit"] = {**proposed["audit"], "limits": template["audit"].get("limits", {})}
     source = proposed["data"]["source"]
     source = {**source, "path": shorten_path(Path(source["path"]), workspace)}

@@ -258,3 +258,13 @@ def test_many_silences_do_not_fill_the_page(make_project, tmp_path):
     assert len(silent) == 6
     others = next(f for f in silent if f.subject == "others")
     assert others.reason.startswith("3 other silences of 3 areas: 15 (2024-06-24 to ")
+
+
+def test_a_day_of_recording_is_not_before_the_hour_of_the_same_day(make_project, tmp_path):
+    table = draw()
+    table["seen"] = table["day"]
+    table["day"] += " 08:30"
+    columns = {name: {"type": "text"} for name in ("id", "district", "kind")}
+    columns |= {"day": {"type": "datetime"}, "seen": {"type": "date"}, "amount": {"type": "number"}}
+    made = report(make_project, tmp_path, table, columns=columns)
+    assert value(made, "rows known after they happened") == 1

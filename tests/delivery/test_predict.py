@@ -135,6 +135,26 @@ def test_a_day_without_cases(ranked: City, day: pd.Timestamp, said: str) -> None
         predict_project(load_project(ranked.folder), day)
 
 
+def test_a_weekend_without_cases_does_not_end_the_data(ranked: City) -> None:
+    """On Monday all that an export of Monday holds is there; on Wednesday Monday's is not."""
+    kind, final = open_kind(load_project(ranked.folder)), ranked.result.backtest.final
+    cases, table = (read := kind.read()), read.table
+    monday, wednesday = pd.Timestamp("2023-11-20"), pd.Timestamp("2023-11-22")
+    table = table[~table["occurred_at"].between("2023-11-18", "2023-11-19")]
+    seen = table["y_true"].where(table["occurred_at"] < monday)
+    early = replace(
+        cases,
+        table=table.assign(y_true=seen).reset_index(drop=True),
+        until=pd.Timestamp("2023-11-19"),
+    )
+    made = kind.predict(early, final, monday)
+    assert list(made.table["occurred_at"].unique()) == [monday]
+    assert "5 of the 35 inspections that the data hold of their week" in " ".join(made.notes)
+    with pytest.raises(TimeError, match="lies in the future") as caught:
+        kind.predict(early, final, wednesday)
+    assert "2023-11-21" in caught.value.expected
+
+
 def _find_model(city: City) -> Path:
     return next((city.place / ".cityai" / "artifacts").rglob("artifacts/model/record.json")).parent
 

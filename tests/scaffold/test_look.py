@@ -395,3 +395,20 @@ def test_a_column_that_could_be_a_place_is_not_passed_over_in_silence(tmp_path):
     assert "--place predicts each value of a column by itself: ward (3 values, 40% of rows" in told
     named = " ".join(look_at_table(path, Overrides(place="ward")).tell().split())
     assert "predicts each value of a column" not in named
+
+
+def test_a_day_of_recording_is_not_before_the_hour_of_the_same_day(tmp_path):
+    rng = np.random.default_rng(3)
+    opened = pd.date_range("2023-01-02 08:30", periods=900, freq="D")
+    table = pd.DataFrame(
+        {
+            "id": [f"r{i}" for i in range(900)],
+            "opened": opened,
+            "written": (opened.normalize() + pd.to_timedelta(rng.integers(0, 3, 900), "D")),
+            "place": rng.choice(["a", "b"], 900),
+        }
+    )
+    table["written"] = table["written"].dt.strftime("%Y-%m-%d")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    seen = look_at_table(tmp_path / "t.csv", Overrides(counts=True))
+    assert seen.spec["data"]["known"] == {"column": "written"}

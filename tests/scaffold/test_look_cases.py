@@ -125,7 +125,7 @@ def test_the_proposal_of_a_template_s_table_can_be_asked(workspace, tmp_path, na
     path = tmp_path / f"{name}.csv"
     path.write_bytes(draw_extract(name))
     seen = look_at_table(path, kind="risk")
-    made = create_project(workspace, f"my_{name}", "blank_risk", spec=seen.spec).folder
+    made = create_project(workspace, f"my_{name}", name, spec=seen.spec).folder
     assert "folds" not in seen.spec["backtest"]
     assert plan_project(load_project(made)).folds.test
 
