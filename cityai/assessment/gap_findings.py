@@ -35,7 +35,7 @@ def find_gaps(
     views = {v.dimension: v for v in (*single, *pairs)}
     known = {m.name: m for m in metrics}
     limited = table[table["limit"].notna() & table["dimension"].isin(list(views))]
-    limited = limited[~limited["reason"].str.endswith(say.IS_REFERENCE)]
+    limited = limited[~limited["reason"].str.endswith(say.NOT_COMPARED)]
     paired = limited["dimension"].isin([v.dimension for v in pairs])
     findings = [
         _find_group(row, known[row["metric"]], views[row["dimension"]])

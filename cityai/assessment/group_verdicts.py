@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
@@ -116,6 +117,8 @@ def _compare_group(
         return compared | {"gap": 0.0, "reason": told + " " + say.IS_REFERENCE}
     if not math.isfinite(beside):
         return compared | {"reason": told + " " + say.NO_REFERENCE.format(reference=whole)}
+    if _hold_alike(view.weights, g, at):
+        return compared | {"gap": 0.0, "reason": told + " " + say.SAME_PARTS}
     ends = ("gap", "gap_low", "gap_high", *ALONE)
     compared |= {key: float(getattr(found, key)[g]) for key in ends}
     if not math.isfinite(limit):
@@ -130,6 +133,12 @@ def _compare_group(
         **{"status": verdict.status.value, "grade": verdict.grade.value},
         "served": find_served(metric, gap),
     }
+
+
+def _hold_alike(weights: np.ndarray, g: int, at: int) -> bool:
+    """Tell whether each place holds as large a part of a group as of what it is compared with."""
+    own, other = weights[:, g], np.ones(len(weights)) if at == OVERALL else weights[:, at]
+    return np.allclose(own * other.sum(), other * own.sum(), rtol=1e-9, atol=0.0)
 
 
 def find_served(metric: Metric, gap: float) -> str:

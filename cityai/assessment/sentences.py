@@ -71,6 +71,9 @@ NO_RANKING_OF_SHARES: Final = say(
 )
 NO_LIMIT: Final = say("No limit is declared for this metric.")
 IS_REFERENCE: Final = say("This is what the others are compared with.")
+SAME_PARTS: Final = say("Every place holds as large a part of it, so its figures cannot differ.")
+NOT_COMPARED: Final = (IS_REFERENCE, SAME_PARTS)
+"""How reasons end of a group that is no other than what it is compared with."""
 NO_REFERENCE: Final = say("There is nothing to compare it with: {reference} has no figure to show.")
 EMPTY: Final = say("No row belongs to this group.")
 
@@ -285,8 +288,9 @@ def tell_ranges(row: Mapping[str, Any], view: GroupTable, metric: Metric, facts:
     reference = say("the city as a whole") if row["reference"] == EVERYWHERE else row["reference"]
     value = _say_figure(metric, row, "value", facts)
     told = say("{place}: {metric}", place=place, metric=fill_told(metric, value, facts.unit))
-    if row["reason"].endswith(IS_REFERENCE):
-        return say("{told}.", told=told) + " " + IS_REFERENCE
+    for why in NOT_COMPARED:
+        if row["reason"].endswith(why):
+            return say("{told}.", told=told) + " " + why
     if not math.isfinite(row["reference_value"]):
         return say("{told}.", told=told) + " " + NO_REFERENCE.format(reference=reference)
     told = say(

@@ -279,6 +279,31 @@ def test_undefined_is_not_applicable_with_its_reason(
     assert math.isfinite(pick(audit, "zone", "north", "mae").value)
 
 
+def test_groups_that_every_place_holds_alike_are_not_judged(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    """Shares that no place differs by give each group everyone's figures: nothing is found of it."""
+    predictions = make_predictions(folds=12, entities=4)
+    names = predictions.table["entity_id"].unique()
+    weights = pd.DataFrame({"here": 0.3, "abroad": 0.7}, index=names)
+    spec = make_spec(limits={"bias": 0.05, "coverage": 0.05, "under_forecast_share": 0.05})
+
+    def judge(**of: object) -> tuple[pd.DataFrame, list[Status]]:
+        audit = audit_predictions(predictions, [make_membership(**of)], spec)
+        held = audit.table[(audit.table["dimension"] == "zone") & audit.table["limit"].notna()]
+        return held, [f.status for f in audit.findings if f.code.startswith("audit.")]
+
+    for reference in ("overall", "here"):
+        held, found = judge(weights=weights, reference=reference)
+        assert set(held["status"]) == {"not applicable"}
+        assert (held["gap"] == 0).all()
+        assert held.loc[held["group"] == "abroad", "reason"].str.contains("Every place holds").all()
+        assert not {Status.PASS, Status.NOT_ENOUGH} & set(found)
+    weights.iloc[0] = 0.5
+    held, _ = judge(weights=weights)
+    assert not set(held["status"]) & {"not applicable"}
+
+
 def test_soft_groups_weigh_entities_by_shares(
     make_predictions: Make, make_membership: Make, make_spec: Make
 ) -> None:
