@@ -15,6 +15,7 @@ from cityai.data.source.engine import Table, count_rows, fetch_frame, list_none
 from cityai.errors import DataError
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import join, say, write
+from cityai.records.events import name_reasons
 
 SHOWN_REJECTS: Final = 3
 LISTED_REJECTS: Final = 1_000_000
@@ -162,9 +163,9 @@ def tell_rejects(rejects: pd.DataFrame) -> list[tuple[int, str]]:
 
     What is shown is written in the table, so it is for a private terminal alone.
     """
-    reasons = rejects["reason"].str.replace(r" of row [\d,]+$", " of another row", regex=True)
     told = []
-    for (column, reason), part in rejects.assign(reason=reasons).groupby(["column", "reason"]):
+    alike = rejects.assign(reason=name_reasons(rejects["reason"]))
+    for (column, reason), part in alike.groupby(["column", "reason"]):
         first = part.head(SHOWN_REJECTS)
         rows = join(
             ", ",

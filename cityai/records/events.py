@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,6 +12,7 @@ import pandas as pd
 from cityai.columns import AS_OF, ENTITY, KNOWN, KNOWN_AT, PERIOD, Y_TRUE
 from cityai.data.periods import Periods
 from cityai.errors import RunError
+from cityai.i18n.messages import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,17 @@ class RowCounts:
                 f"{self.rejected:,} rejected and {self.accepted:,} accepted ones went out",
                 next_step="report this: rows were lost on the way",
             )
+
+
+ANOTHER: Final = say("repeats the key of another row")
+
+
+def name_reasons(reasons: pd.Series) -> list[str]:
+    """Name why cells were refused, without which row was kept: each repeat has another."""
+    return [
+        ANOTHER if re.fullmatch(r"repeats the key of row [\d,]+", reason) else reason
+        for reason in reasons
+    ]
 
 
 LEFT: Final = ("source", "connection", "rows", "columns", "bytes", "held", "partial")

@@ -282,7 +282,7 @@ def test_undefined_is_not_applicable_with_its_reason(
 def test_groups_that_every_place_holds_alike_are_not_judged(
     make_predictions: Make, make_membership: Make, make_spec: Make
 ) -> None:
-    """Shares that no place differs by give each group everyone's figures: nothing is found of it."""
+    """Shares that no place differs by give each group everyone's figures: nothing is found."""
     predictions = make_predictions(folds=12, entities=4)
     names = predictions.table["entity_id"].unique()
     weights = pd.DataFrame({"here": 0.3, "abroad": 0.7}, index=names)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cityai.card.draft.data import count_rejects
 from cityai.data.periods import find_start
 from cityai.errors import DataError, RunError, TimeError
 from cityai.kinds import open_kind
@@ -177,6 +178,21 @@ def test_repeated_keys_are_rejected_with_the_row_that_they_repeat(make_project):
     assert snapshot.counts == RowCounts(5, 0, 1, 4)
     reject = snapshot.rejects.iloc[0]
     assert (reject.row_number, reject.value, reject.reason) == (3, "1", "repeats the key of row 1")
+
+
+def test_a_card_counts_repeats_of_all_keys_together(make_project):
+    frame = pd.DataFrame(
+        {
+            "id": ["1", "2", "1", "2", "2"],
+            "place": ["A"] * 5,
+            "day": ["2024-01-01", "2024-01-14"] * 2 + ["2024-01-14"],
+        }
+    )
+    columns = {"id": {"type": "text"}, "place": {"type": "text"}, "day": {"type": "date"}}
+    snapshot = open_kind(make_project(frame, data={"key": ["id"], "columns": columns})).read()
+    assert snapshot.rejects["reason"].nunique() == 2
+    [told] = count_rejects(snapshot.rejects)
+    assert (told.column, told.reason, told.rows) == ("", "repeats the key of another row", 3)
 
 
 def test_scope_is_counted_apart_from_rejects(make_project):

@@ -27,6 +27,7 @@ from cityai.card.record.measured import (
 )
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
+from cityai.records.events import name_reasons
 
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
@@ -263,7 +264,7 @@ def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
     """Count why rows were refused, by column and reason."""
     if table.empty:
         return ()
-    counted = Counter(zip(table["column"], table["reason"], strict=True))
+    counted = Counter(zip(table["column"], name_reasons(table["reason"]), strict=True))
     return tuple(
         Rejected(column=column, reason=reason, rows=rows)
         for (column, reason), rows in sorted(counted.items())
