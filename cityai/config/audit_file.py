@@ -10,27 +10,40 @@ from pydantic import Field, model_validator
 from cityai.config.city import AreasSpec
 from cityai.config.project import AuditableSpec
 from cityai.config.record import Slug, SpecRecord, Text
-from cityai.config.tables import ColumnSpec, Encoding
+from cityai.config.tables import ColumnSpec, Encoding, check_marks
 
 Answer = Literal["amount", "yes/no"]
 Label = str | bool | int
 
 
 class TableSpec(SpecRecord):
-    """How the file is written, where it is CSV or a database."""
+    """How the file is written: CSV, a workbook, JSON or a database."""
 
     table: Text | None = None
-    """Table or view, for a database."""
+    """Table or view of a database, or sheet of a workbook."""
     encoding: Encoding = "utf-8"
     """Encoding of a CSV file."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """Separator of a CSV file."""
+    skip: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """Lines above the header of a CSV file, or rows above that of a sheet, such as a title."""
     decimal: Literal[".", ","] = "."
-    """Decimal mark of a CSV file."""
+    """Decimal mark of numbers written as text."""
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    """Mark between thousands of numbers written as text."""
+    beside: tuple[Text, ...] = ()
+    """Texts beside a number that are not part of it, such as `%` or `$`."""
+    date_format: Text | None = None
+    """How days and moments are written, such as `%m/%d/%Y`; ISO 8601 without it."""
     missing: tuple[str, ...] = ("",)
     """Texts that stand for a missing value."""
     max_rows: Annotated[int, Field(ge=1)] = 5_000_000
     """Larger tables are refused."""
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> Self:
+        check_marks(self.decimal, self.thousands)
+        return self
 
 
 class GivenColumns(SpecRecord):

@@ -100,11 +100,13 @@ def _check_order(spec: AuditFileSpec, document: Document, workspace: Path) -> No
         )
     for name, dimension in spec.audit.dimensions.items():
         by_area = dimension.shares or dimension.bands or dimension.area_column
-        if (by_area or dimension.attribute == "area") and not areas:
+        own = dimension.attribute == "area"
+        if (by_area or own) and not areas:
             raise SpecError(
                 f"the audit's dimension '{name}' needs an area table",
                 where=document.locate(("audit", "dimensions", name)),
-                expected="`predictions.columns.area` and `predictions.areas`",
+                expected="`predictions.columns.area` and `predictions.areas`"
+                + ("; a column of the file called 'area' needs another name" if own else ""),
             )
     if (workspace / "projects" / spec.name / "project.yaml").exists():
         raise SpecError(

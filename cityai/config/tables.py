@@ -13,6 +13,12 @@ ColumnType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
 Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16"]
 
 
+def check_marks(decimal: str, thousands: str) -> None:
+    """Refuse one mark for two things in numbers."""
+    if thousands == decimal:
+        raise ValueError("`thousands` and `decimal` cannot be the same mark")
+
+
 class SourceSpec(SpecRecord):
     """Where a table is: a file, or a SELECT that a database is asked for."""
 
@@ -54,8 +60,7 @@ class SourceSpec(SpecRecord):
 
     @model_validator(mode="after")
     def _two_marks(self) -> Self:
-        if self.thousands == self.decimal:
-            raise ValueError("`thousands` and `decimal` cannot be the same mark")
+        check_marks(self.decimal, self.thousands)
         return self
 
     @model_validator(mode="after")

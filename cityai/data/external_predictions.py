@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,25 +27,20 @@ from cityai.columns import (
 from cityai.config.audit_file import AuditFileSpec, Label
 from cityai.config.tables import ColumnSpec, ColumnType, SourceSpec
 from cityai.data.contract import build_contract
-from cityai.data.conversion import fold_spelling
+from cityai.data.given_facts import GROUP, collect_given_facts, count_repeats
 from cityai.data.periods import DAY, Periods
-from cityai.data.quality_facts import FACT_COLUMNS, ONE_VALUE, UNKNOWN_AREA
+from cityai.data.quality_facts import FACT_COLUMNS
 from cityai.data.rejects import tell_first
 from cityai.data.side_tables import read_rows
-from cityai.data.source import SourceTable, open_source
-from cityai.data.source.engine import check_columns, fetch_frame
-from cityai.data.yes_no import count_unsaid, read_answer, write_text
-from cityai.errors import DataError
+from cityai.data.source import open_source
+from cityai.data.source.engine import check_columns
+from cityai.data.written_dates import is_date_format
+from cityai.data.yes_no import read_answer, write_text
+from cityai.errors import DataError, SpecError
 from cityai.records.events import Events, RowCounts, list_versions
 
 NO_MOMENT: Final = pd.Timestamp("2000-01-01")
 """Stands for the one period of predictions without `as_of`."""
-GROUP: Final = "group."
-"""Prefix of a column that divides rows into groups, as text."""
-UNSAID_NO: Final = "unsaid"
-"""Fact: answers that count as no, though they may say that nothing is known."""
-ALIKE: Final = "alike"
-"""Fact: values of a column of groups that differ in their spelling alone."""
 
 _TYPES: Final[dict[str, ColumnType]] = {
     "prediction": "number",
@@ -71,8 +65,8 @@ def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = Non
         rows are the same as no earlier one in every column of the file; `figure` 1 where a column
         names each of them), ``one_value`` (of the moments of an entity, `good` have one value of a
         column that divides), areas of no table, ``unsaid`` (of a column of answers, `good` of
-        `total` rows do not mean no by a text that says that nothing is known) and ``alike``
-        (values of a column that divides, in `slice`, that differ in their spelling alone).
+        `total` rows do not mean no by a text that says that nothing is known) and those that
+        `given_facts` names.
 
     Raises
     ------
@@ -82,28 +76,38 @@ def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = Non
     """
     types = _choose_types(spec)
     file = spec.predictions.file
-    source = SourceSpec(path=str(path), **file.model_dump(exclude={"max_rows"}))
+    if file.date_format is not None and not is_date_format(file.date_format):
+        raise SpecError(
+            f"'{file.date_format}' is no date format with a year and a month",
+            where="predictions.file.date_format",
+            expected="a strptime pattern such as '%m/%d/%Y', or epoch_ms, epoch_s or excel",
+        )
+    source = SourceSpec(path=str(path), **file.model_dump(exclude={"max_rows", "date_format"}))
     columns = spec.predictions.columns
     required = [c for c in (columns.entity, columns.as_of, columns.step) if c is not None]
     contract = build_contract(
-        {name: ColumnSpec(type=kind) for name, kind in types.items()},
+        {
+            name: ColumnSpec(type=kind, format=file.date_format if kind == "datetime" else None)
+            for name, kind in types.items()
+        },
         required,
         zone=spec.city.time_zone,
-        decimal=file.decimal,
-        missing=file.missing,
+        **source.marks,
     )
     # Whether two rows are the same is seen in all columns alone.
     read = None if columns.entity is None else list(types)
     with open_source(source, path, read, max_rows=file.max_rows) as opened:
         check_columns(list(types), list(opened.names), path)
         side = read_rows(opened, contract)
-        repeats, has_key = (0, True) if read else _count_repeats(opened)
-    if side.table.empty:
+        repeats, has_key = (0, True) if read else count_repeats(opened)
+    if 2 * len(side.table) < side.read:
+        used = f"{len(side.table):,}" if len(side.table) else "none"
         raise DataError(
-            f"none of {side.read:,} rows can be used; the first problem is "
+            f"{used} of {side.read:,} rows can be used; the first problem is "
             f"{tell_first(side.rejects.head(1))}",
             where=str(path),
             expected="columns of the types that the audit file asks for",
+            next_step=_advise(side.rejects, types, spec),
         )
     cells = side.table.reset_index(drop=True)
     table = _name_columns(cells, side.table.index, spec, str(path))
@@ -114,10 +118,7 @@ def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = Non
     first, last = (day.normalize() for day in (table[AS_OF].min(), table[AS_OF].max()))
     facts = [
         ("unique", "", EVERYWHERE, EVERYWHERE, side.read - repeats, side.read, float(has_key)),
-        *_count_values(table, spec),
-        *_count_unknown(table, areas),
-        *_count_unsaid(cells, spec),
-        *_list_alike(table),
+        *collect_given_facts(table, cells, spec, areas),
     ]
     return Events(
         table,
@@ -130,57 +131,6 @@ def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = Non
         areas,
         versions=list_versions(version.list_row("data") for version in side.versions),
     )
-
-
-Fact = tuple[str, str, str, str, int, int, float]
-
-
-def _count_values(table: pd.DataFrame, spec: AuditFileSpec) -> list[Fact]:
-    """Count, where there are steps, the moments of an entity with one value of a column."""
-    if spec.predictions.columns.step is None:
-        return []
-    found: list[Fact] = []
-    for name in (c for c in table if str(c).startswith(GROUP)):
-        values = table[name].groupby([table[ENTITY], table[AS_OF]]).nunique()
-        one, column = int((values <= 1).sum()), str(name).removeprefix(GROUP)
-        found.append((ONE_VALUE, column, EVERYWHERE, EVERYWHERE, one, len(values), math.nan))
-    return found
-
-
-def _count_unknown(table: pd.DataFrame, areas: pd.DataFrame | None) -> list[Fact]:
-    """Count rows in areas that the area table does not list, by area."""
-    if areas is None:
-        return []
-    counted = table.loc[~table[AREA].isin(areas.index), AREA].dropna().value_counts().sort_index()
-    n = int(counted.sum())
-    whole = (UNKNOWN_AREA, "", EVERYWHERE, EVERYWHERE, len(table) - n, len(table), len(counted))
-    listed = [(UNKNOWN_AREA, "", "code", str(c), 0, int(m), math.nan) for c, m in counted.items()]
-    return [whole, *listed] if n else []
-
-
-def _count_unsaid(cells: pd.DataFrame, spec: AuditFileSpec) -> list[Fact]:
-    """Count answers that mean no only since nothing else was said of them."""
-    columns, found = spec.predictions.columns, list[Fact]()
-    answers = (columns.outcome, columns.outcome_yes), (columns.decision, columns.decision_yes)
-    for name, yes in answers:
-        if name is not None and yes and (n := count_unsaid(cells[name], yes)):
-            total = len(cells)
-            found.append((UNSAID_NO, name, EVERYWHERE, EVERYWHERE, total - n, total, math.nan))
-    return found
-
-
-def _list_alike(table: pd.DataFrame) -> list[Fact]:
-    """List values of columns of groups that differ in capitals, spaces or accents alone."""
-    found: list[Fact] = []
-    for name in (c for c in map(str, table) if c.startswith(GROUP)):
-        counts = table[name].dropna().astype("str").value_counts()
-        texts = pd.Series(counts.index, index=counts.index, dtype="str")
-        for _, same in texts.groupby(fold_spelling(texts)):
-            if len(same) > 1:
-                written, held = ", ".join(f"'{x}'" for x in sorted(same)), counts[same]
-                rows = int(held.max()), int(held.sum())
-                found.append((ALIKE, name.removeprefix(GROUP), "values", written, *rows, math.nan))
-    return found
 
 
 def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:
@@ -196,14 +146,23 @@ def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:
     return types
 
 
-def _count_repeats(opened: SourceTable) -> tuple[int, bool]:
-    """Count rows that are the same in every column, and say whether one names all others."""
-    names = list(opened.names.values())
-    rows = opened.table.select(*names).distinct()
-    distinct = rows.aggregate(n=rows.count(), **{f"d{c}": rows[c].nunique() for c in names})
-    counts = fetch_frame(distinct).iloc[0]
-    left = int(counts["n"])
-    return opened.count_rows() - left, bool((counts.drop("n") == left).any())
+def _advise(rejects: pd.DataFrame, types: dict[str, ColumnType], spec: AuditFileSpec) -> str:
+    """Say how the column that the first refused cell is in could be read."""
+    column = str(rejects["column"].iloc[0]) if len(rejects) else ""
+    kind = types.get(column, "text")
+    if kind == "datetime":
+        return "say how dates are written as `predictions.file.date_format`, such as '%m/%d/%Y'"
+    if column == spec.predictions.columns.prediction and spec.predictions.kind == "yes/no":
+        return (
+            "where it holds words such as High, name it as `decision`, and those that mean yes "
+            "as `decision_yes`; say how numbers are written under `predictions.file`"
+        )
+    if kind in ("number", "integer"):
+        return (
+            "say how numbers are written under `predictions.file`: `decimal`, `thousands`, "
+            "`beside`, and what stands for no number as `missing`"
+        )
+    return "correct `predictions.columns`, or the file"
 
 
 def _name_columns(
@@ -261,7 +220,9 @@ def _check_rows(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
             f"'{table.loc[twice, ENTITY].iloc[0]}'",
             where=f"{where}, {', '.join(named)}",
             expected="one row for each " + " and ".join(named),
-            next_step="name `as_of` or `step` where predictions repeat, or leave `entity` out",
+            next_step="where somebody has several predictions, name the column with their day as "
+            "`as_of`; without `entity`, each row counts as somebody else, and intervals are too "
+            "narrow and small groups of people are not seen",
         )
     ordered = table[Y_LOW] > table[Y_HIGH]
     if ordered.any():
@@ -289,10 +250,12 @@ def _check_scale(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
     if threshold is None or not 0 < threshold < 1 or score.empty or score.min() < 0:
         return
     if (score > 1).mean() > 0.5:
+        tenths = score.max() <= 10
+        times, called = (10, "points from 1 to 10") if tenths else (100, "percent")
         raise DataError(
             f"`threshold: {threshold:g}` is a share, and the scores go up to {score.max():g}: "
             f"{(score >= threshold).mean():.1%} of the rows would be selected",
             where=f"{where}, column '{spec.predictions.columns.prediction}'",
             expected="a threshold in the unit of the scores",
-            next_step=f"write `threshold: {100 * threshold:g}` if the scores are percent",
+            next_step=f"write `threshold: {times * threshold:g}` if the scores are {called}",
         )

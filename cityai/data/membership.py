@@ -167,7 +167,8 @@ def _check_number(labels: pd.Series, attribute: str, where: str) -> None:
             f"the column '{attribute}' would make {found:,} groups",
             where=f"{where}.attribute",
             expected=f"at most {MOST_GROUPS}: categories, not ids or amounts",
-            next_step="name a column with categories, or put the values into wider ones",
+            next_step="name a column with categories; `cuts` make bands of numbers, and `largest` "
+            "with `rest` joins the small ones",
         )
 
 

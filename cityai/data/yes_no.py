@@ -90,6 +90,16 @@ def count_unsaid(column: pd.Series, yes: Iterable[object]) -> int:
     return int((lower.isin(UNSAID) & ~lower.isin(meant)).sum()) if meant else 0
 
 
+def list_no(column: pd.Series, yes: Iterable[object]) -> tuple[pd.Series, pd.Series]:
+    """Count rows by each text that means no, and tell which of these texts say so themselves."""
+    text = write_answer(column).dropna().astype(str)
+    meant = set(write_answer(pd.Series(list(yes), dtype=object)).astype(str).str.lower())
+    counts = text[~text.str.lower().isin(meant)].value_counts()
+    lower = pd.Series(counts.index.str.lower(), index=counts.index)
+    # Where nothing says no by itself, as with Denied and Withdrawn, each may.
+    return counts, lower.isin(FALSE) & ~lower.isin(UNSAID)
+
+
 def _show_values(values: pd.Series) -> str:
     found = sorted(set(values.astype(str)))
     return ", ".join(f"'{v}'" for v in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")

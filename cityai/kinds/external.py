@@ -17,7 +17,8 @@ from cityai.config.audit_file import AuditFileSpec
 from cityai.config.load_audit import AuditRequest
 from cityai.config.yaml import read_yaml
 from cityai.data.areas import read_areas
-from cityai.data.external_predictions import GROUP, read_given
+from cityai.data.external_predictions import read_given
+from cityai.data.given_facts import GROUP
 from cityai.data.groups import assign_groups
 from cityai.data.quality import QualityReport, list_nothing
 from cityai.data.rows import Choose, Moments, Rows

@@ -113,7 +113,7 @@ def test_a_threshold_in_shares_beside_scores_of_percent_is_told(judge, people):
     columns = "{entity: id, outcome: y, prediction: score}"
     [found] = find(judge(table, people(columns, "  threshold: 0.5")), "audit.decision")
     assert found.status == "not enough evidence"
-    assert "`threshold: 0.5` is a share, and scores go up to" in found.reason
+    assert "`threshold: 0.5` is a share, and scores go from 0 to 19.88" in found.reason
 
 
 def test_groups_that_differ_in_spelling_alone_are_told(judge, people):
