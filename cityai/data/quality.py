@@ -15,7 +15,7 @@ from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.data.area_quality import compare_areas, count_unknown
 from cityai.data.periods import Periods
 from cityai.data.phrases import write_share
-from cityai.data.quality_facts import ONE_VALUE, UNKNOWN_AREA
+from cityai.data.quality_facts import MONTH, ONE_VALUE, UNKNOWN_AREA
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import join, say
@@ -108,7 +108,7 @@ def report_quality(events: Events, spec: SpecT, of_table: TableQuality[SpecT]) -
     facts = pd.concat([events.quality_facts, of_table.measure(events, spec)])
     measures = measure_facts(facts, limits, spec.policy.small_cell)
     by_period = of_table.count(events, spec)
-    findings = [*judge_dimensions(measures, limits, spec)]
+    findings = [*judge_dimensions(measures, limits, spec), *judge_latest(events, spec)]
     if events.areas is not None:
         findings += [*compare_areas(measures, spec), count_unknown(events.quality_facts)]
     findings += of_table.find(events, spec, facts, by_period)
@@ -211,6 +211,36 @@ def judge_dimensions(
                 limit,
                 "share",
             )
+
+
+def judge_latest(events: Events, spec: AuditableSpec) -> Iterator[Finding]:
+    """Yield a finding for each of the last two months of which too few rows keep the contract.
+
+    In the whole of a long history what an export of last month lost is too little to be seen.
+    """
+    limit, facts = spec.policy.quality.accuracy, events.quality_facts
+    ends = (events.until - pd.Timedelta(days=1)).to_period("M")
+    months = facts[(facts["slice_kind"] == MONTH) & facts["slice"].isin([str(ends - 1), str(ends)])]
+    for row in months.to_dict("records"):
+        if row["total"] < spec.policy.small_cell or row["good"] >= limit * row["total"]:
+            continue
+        yield Finding(
+            "quality.accuracy",
+            Status.FAIL,
+            say("Accuracy of the latest data"),
+            say(
+                "{value} of {n:,} rows of {month} keep the contract; at least {limit:.0%} is "
+                "asked. What was rejected is missing from the latest figures.",
+                value=write_share(row["good"] / row["total"]),
+                n=row["total"],
+                month=row["slice"],
+                limit=limit,
+            ),
+            float(row["good"] / row["total"]),
+            limit,
+            "share",
+            str(row["slice"]),
+        )
 
 
 def tabulate_periods(

@@ -13,11 +13,12 @@ from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import BaseProjectSpec
 from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
 from cityai.data.periods import Periods, add_days, find_end_column
-from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE
+from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE, REJECTED
 from cityai.data.source.engine import TIMES, Table, count_rows, fetch_frame
 
 UNKNOWN_AREA: Final = "unknown_area"
 ONE_VALUE: Final = "one_value"
+MONTH: Final = "month"
 FACT_COLUMNS: Final = ("fact", "column", "slice_kind", "slice", "good", "total", "figure")
 _LISTED_CODES: Final = 100
 
@@ -53,12 +54,12 @@ def collect_facts(
     pandas.DataFrame
         fact (``filled``, ``valid``, ``in_range``, ``one_spelling`` per column; ``contract``,
         ``unique``, ``known_after``, ``area_known``, ``on_time``, ``median_delay_days`` per row),
-        column, slice_kind (``overall``, ``area``, ``period``, ``code``), slice, good (int64), total
-        (int64), figure (float64, NaN where good / total says it). Areas are those of the area
-        table, and ``not recorded``. ``unknown_area`` counts accepted rows and rows in scope with
-        another code: all (figure: the number of codes) and, of the most frequent, each.
-        ``one_value`` counts, for each attribute and the area of an entity, the entities' days with
-        a value, and those with one alone (figure: the entities that have several on one day).
+        column, slice_kind (``overall``, ``area``, ``period``, ``month``, ``code``), slice, good
+        (int64), total (int64), figure (float64, NaN where good / total says it). Areas are those of
+        the area table, and ``not recorded``. ``unknown_area`` counts accepted rows and rows
+        in scope with another code: all (figure: the number of codes) and, of the most frequent,
+        each. ``one_value`` counts, for each attribute and the area of an entity, the entities' days
+        with a value, and those with one alone (figure: the entities that have several on one day).
     """
     in_scope = rows.filter(rows["status"] != OUT_OF_SCOPE)
     alike = _count_alike(in_scope, contract, periods, spec)
@@ -85,6 +86,7 @@ def collect_facts(
     shares = pd.DataFrame(facts, columns=list(FACT_COLUMNS[:-1])).assign(figure=float("nan"))
     parts = [
         shares,
+        _count_months(in_scope),
         *_count_unknown(in_scope, area_ids),
         *_count_values(rows.filter(rows["status"] == ACCEPTED), contract, spec, varied),
         *_collect_delays(rows, periods, spec, area_ids),
@@ -99,6 +101,25 @@ def _find_slice(rows: Table, area_ids: Sequence[str] | None) -> Any:
     area = rows["a"]
     known = area if area_ids is None else area.isin(list(area_ids)).ifelse(area, None)
     return area.isnull().ifelse(NOT_RECORDED, known)
+
+
+def _count_months(in_scope: Table) -> pd.DataFrame:
+    """Count by calendar month how many rows were refused for another reason than a repeated key."""
+    refused = (in_scope["status"] == REJECTED) & ~in_scope["repeats"]
+    months = in_scope.group_by(slice=in_scope["o"].truncate("M"))
+    counted = months.agg(bad=count_rows(in_scope, refused), total=count_rows(in_scope))
+    found = fetch_frame(counted).dropna(subset="slice").sort_values("slice", ignore_index=True)
+    return pd.DataFrame(
+        {
+            "fact": "contract",
+            "column": "",
+            "slice_kind": MONTH,
+            "slice": pd.to_datetime(found["slice"]).dt.strftime("%Y-%m"),
+            "good": found["total"] - found["bad"],
+            "total": found["total"],
+            "figure": float("nan"),
+        }
+    )
 
 
 def _count_unknown(in_scope: Table, area_ids: Sequence[str] | None) -> list[pd.DataFrame]:

@@ -13,7 +13,9 @@ import pandas as pd
 from cityai.card.spreadsheet import write_frame
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
+from cityai.data.quality import QualityReport
 from cityai.delivery.model import NOT_APPROVED, FittingModel, find_model
+from cityai.findings import Status
 from cityai.kinds.kind import CasePredictions
 from cityai.modeling.ahead import ask_together
 from cityai.pipeline.impact.assign import assign_list, check_moment
@@ -96,6 +98,11 @@ def predict_project(
         model = find_model(project, run_id or (announced.plan.run if announced else ""))
     with progress.stage("Read what the city knew, and when"), heard_by(progress):
         snapshot = kind.read()
+    if snapshot.counts.rejected:
+        progress.warn(
+            f"{snapshot.counts.rejected:,} of {snapshot.counts.read:,} rows were rejected: "
+            f"cityai check {project.folder} says which, and why"
+        )
     with progress.stage("Predict"):
         asked = ask_together(snapshot, as_of, rule.per) if rule else snapshot
         predicted = kind.predict(asked, model.final, as_of)
@@ -106,7 +113,7 @@ def predict_project(
         predicted = dataclasses.replace(predicted, table=table, tells=tells)
     folder = out or project.state / FOLDER / project.spec.name / f"{as_of:%Y-%m-%d}"
     replace = replace or out is None
-    warnings = _list_warnings(predicted, as_of, model)
+    warnings = _list_warnings(predicted, as_of, model, kind.report(snapshot))
     with progress.stage("Write the files"):
         files = _write_list(arrange_list(predicted, model), folder, NAME, replace=replace)
         pages: tuple[Path, ...] = ()
@@ -135,9 +142,10 @@ def arrange_list(predicted: CasePredictions, model: FittingModel) -> pd.DataFram
 
 
 def _list_warnings(
-    predicted: CasePredictions, as_of: datetime, model: FittingModel
+    predicted: CasePredictions, as_of: datetime, model: FittingModel, quality: QualityReport
 ) -> tuple[str, ...]:
-    said = []
+    failed = [found for found in quality.findings if found.status is Status.FAIL]
+    said = [f"The data fail a check. {found.title}: {found.reason}" for found in failed]
     if as_of < predicted.trained_until:
         said.append(
             f"The model learnt from what was known before {predicted.trained_until:%Y-%m-%d}, "

@@ -260,6 +260,17 @@ def test_many_silences_do_not_fill_the_page(make_project, tmp_path):
     assert others.reason.startswith("3 other silences of 3 areas: 15 (2024-06-24 to ")
 
 
+def test_what_the_latest_month_lost_is_found(make_project, tmp_path):
+    table = draw()
+    last = table["day"].str[:7].max()
+    late = (table["day"].str[:7] == last) & (np.arange(len(table)) % 5 == 0)
+    rows = int((table["day"].str[:7] == last).sum())
+    table.loc[late, "kind"] = "new"
+    made = report(make_project, tmp_path, table)
+    [found] = [f for f in find(made, "quality.accuracy") if f.subject == last]
+    assert (found.status, found.observed) == (Status.FAIL, 1 - late.sum() / rows)
+
+
 def test_a_day_of_recording_is_not_before_the_hour_of_the_same_day(make_project, tmp_path):
     table = draw()
     table["seen"] = table["day"]

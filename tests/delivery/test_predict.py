@@ -25,6 +25,7 @@ from cityai.errors import CityaiError, SpecError, StoreError, TimeError, Trackin
 from cityai.kinds import open_kind
 from cityai.kinds.demand import CANDIDATES
 from cityai.modeling.ahead import lay_panel_ahead, predict_ahead, tell_left_out
+from cityai.progress import SilentProgress
 from tests.delivery.conftest import City
 from tests.promises import trials
 
@@ -133,6 +134,29 @@ def test_a_day_that_cannot_be_asked_about(forecast: City, day: pd.Timestamp, sai
 def test_a_day_without_cases(ranked: City, day: pd.Timestamp, said: str) -> None:
     with pytest.raises(TimeError, match=said):
         predict_project(load_project(ranked.folder), day)
+
+
+def test_what_the_latest_export_lost_is_told(forecast: City, tmp_path: Path) -> None:
+    """A tenth of last month's rows has a topic that the contract does not know."""
+    path = next(forecast.folder.glob("data.csv"))
+    kept = path.read_bytes()
+    table = pd.read_csv(path, dtype=str)
+    late = table["opened"].str.startswith("2023-06") & (np.arange(len(table)) % 10 == 0)
+    warned: list[str] = []
+
+    class Heard(SilentProgress):
+        def warn(self, what: str) -> None:
+            warned.append(what)
+
+    try:
+        table.assign(topic=table["topic"].mask(late, "heat/new")).to_csv(path, index=False)
+        project = load_project(forecast.folder)
+        made = predict_project(project, END, out=tmp_path / "out", progress=Heard())
+    finally:
+        path.write_bytes(kept)
+    assert re.search(r"of 2023-06 keep the contract; at least 98% is asked", made.warnings[0])
+    [told] = warned
+    assert told.startswith(f"{late.sum():,} of {len(table):,} rows were rejected: cityai check")
 
 
 def test_a_weekend_without_cases_does_not_end_the_data(ranked: City) -> None:
