@@ -194,7 +194,7 @@ def test_without_limits_nothing_was_judged(cases, order, capsys):
     assert run_command(["audit", str(cases / "base.csv"), "--spec", str(path)]) == 0
     out = capsys.readouterr().out
     assert "TOO LITTLE DATA" in out
-    assert "Nobody knows yet for whom it works." in " ".join(out.split())
+    assert "Nobody named a group and a limit to check" in " ".join(out.split())
     assert "0 failed" not in out
 
 

@@ -114,6 +114,12 @@ RULES: Final = (
     ),
     Rule(
         "nothing_judged",
+        lambda grounds, rules: not grounds.alone.total,
+        say("Nobody named a group and a limit to check, so nobody knows for whom it works."),
+        conditions.ask_groups,
+    ),
+    Rule(
+        "nothing_judged",
         lambda grounds, rules: not (grounds.alone.passed or grounds.alone.failed),
         say("Nobody knows yet for whom it works."),
         conditions.ask_groups,
