@@ -19,11 +19,12 @@ from cityai.card.draft.evaluation import _draft_series
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.sentences import describe_series
 from cityai.card.draft.withheld import Withheld
+from cityai.card.draft.worth import _explain
 from cityai.card.figures.canvas import drawing
 from cityai.card.figures.evidence import draw_quality
 from cityai.card.numbers import MISSING, write_number
 from cityai.card.record.measured import SeriesPoint
-from cityai.card.record.ranked import CapacityPoint, RankedPart
+from cityai.card.record.ranked import CapacityPoint, RankedPart, WorthWay
 from cityai.card.render.data_tables import arrange_quality_by_place
 from cityai.card.render.ranked import tell_rival
 from cityai.card.render.tables import arrange_groups, make_grid
@@ -218,6 +219,27 @@ def test_a_simple_rule_that_is_as_good_is_named() -> None:
     assert said.endswith("20 (58.8%, 48.7%); 50 (47.0%, 48.2%).")
     assert Translator("pt").translate(said).endswith("20 (58,8%, 48,7%); 50 (47,0%, 48,2%).")
     assert tell_rival(part.model_copy(update={"capacity": tuple(points[2:4] + points[6:8])})) == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (0.938, "No single rule gains anything over chance; the forecast does."),
+        (0.945, "No single rule gains anything over chance; the forecast does."),
+        (0.947, "the best, the yearly average, gives 20% of it."),
+        (0.951, "the yearly average alone gives 60% of it."),
+    ],
+)
+def test_a_rule_gives_no_part_below_none_of_a_gain(rule: float, said: str) -> None:
+    ways = [
+        WorthWay.model_construct(way=way, label=label, role=role, reached=reached)
+        for way, label, role, reached in (
+            ("forecast", "the forecast", "forecast", 0.955),
+            ("baseline.year_average", "the yearly average", "rule", rule),
+            ("chance", "the same amount every month", "chance", 0.945),
+        )
+    ]
+    assert _explain(*ways, "").endswith(said)
 
 
 def test_a_table_leaves_out_what_says_nothing_but_says_that_no_figure_is_shown() -> None:

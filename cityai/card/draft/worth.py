@@ -251,6 +251,8 @@ def _explain(model: WorthWay, rule: WorthWay, chance: WorthWay, fact: str) -> st
                 model=model.label,
             )
         )
+    if alone <= 0:
+        return say("No single rule gains anything over chance; {model} does.", model=model.label)
     share = write(alone / gain, ".0%")
     if alone >= MOST * gain and fact:
         return say(
