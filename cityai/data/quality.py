@@ -214,13 +214,14 @@ def judge_dimensions(
 
 
 def judge_latest(events: Events, spec: AuditableSpec) -> Iterator[Finding]:
-    """Yield a finding for each of the last two months of which too few rows keep the contract.
+    """Yield a finding for each of the latest months of which too few rows keep the contract.
 
     In the whole of a long history what an export of last month lost is too little to be seen.
     """
     limit, facts = spec.policy.quality.accuracy, events.quality_facts
-    ends = (events.until - pd.Timedelta(days=1)).to_period("M")
-    months = facts[(facts["slice_kind"] == MONTH) & facts["slice"].isin([str(ends - 1), str(ends)])]
+    # Where all outcomes of a month are refused, the data end before it.
+    begins = str((events.until - pd.Timedelta(days=1)).to_period("M") - 1)
+    months = facts[(facts["slice_kind"] == MONTH) & (facts["slice"] >= begins)]
     for row in months.to_dict("records"):
         if row["total"] < spec.policy.small_cell or row["good"] >= limit * row["total"]:
             continue

@@ -48,7 +48,8 @@ def refuse_hopeless(
         f"({tell_first(first)})",
         where=opened.where,
         expected="most rows to keep it",
-        next_step="correct the types and formats under `data.columns`, or the file",
+        next_step="correct the types and formats under `data.columns`, or what `question.outcome` "
+        "takes for yes and no, or the file",
     )
 
 

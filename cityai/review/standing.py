@@ -209,7 +209,9 @@ class Standing:
         if self.is_over(link):
             return say("over")
         if not self.is_of_card(link):
-            return say("for another card")
+            others = _list_bytes(link) ^ frozenset(self.subjects.items())
+            only_rules = all(is_policy(name) for name, _ in others)
+            return say("under another policy") if only_rules else say("for another card")
         due = write(self.list_late(link)[0].due, "%Y-%m-%d")
         return say("a condition was due on {day}", day=due)
 

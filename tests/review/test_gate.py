@@ -342,12 +342,14 @@ def test_a_return_stands_until_it_is_withdrawn(place: Place) -> None:
 
 
 @pytest.mark.parametrize("changed", ["policy", "card", "chain"])
-def test_an_approval_is_of_these_bytes(place: Place, spoil, changed: str) -> None:
+def test_an_approval_is_of_these_bytes(place: Place, spoil, changed: str, capsys) -> None:
     place.sign("approve", "ben", *YES)
     assert place.gate() == 0
     if changed == "policy":
         place.policy.write_text(place.policy.read_text("utf-8") + "# kinder\n", "utf-8")
+        capsys.readouterr()
         assert place.gate() == 1
+        assert "No longer counts: ben, under another policy" in read_out(capsys)
         return
     path = place.card / ("card.json" if changed == "card" else "reviews/0001.json")
     for at in range(0, path.stat().st_size, path.stat().st_size // 2):

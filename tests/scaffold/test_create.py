@@ -51,6 +51,7 @@ def test_workspace_has_its_files_and_no_others(workspace):
     }  # fmt: skip
     text = "".join(content.decode() for content in read_files(workspace).values())
     assert "WORKSPACE_NAME" not in text
+    assert "*.pem" in (workspace / ".gitignore").read_text().split()  # keys to sign with
     assert 'name = "little_haven"' in (workspace / "pyproject.toml").read_text()
 
 
