@@ -65,6 +65,36 @@ def count_people(people: People, weights: np.ndarray) -> np.ndarray:
     return np.divide(top**2, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
+def share_people(
+    person: np.ndarray, cell: np.ndarray, part: np.ndarray, cells: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count the people behind the cells of a line, each once however many rows are about them.
+
+    Parameters
+    ----------
+    person, cell : numpy.ndarray
+        (rows,) int64 codes from 0.
+    part : numpy.ndarray
+        (rows,) how much of a row counts; of somebody's rows in one cell the largest does.
+    cells : int
+        How many cells there are.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        (cells,) people of each cell, and the same with those of several cells divided among them,
+        so that cells together have as many as there are.
+    """
+    rows = part > 0
+    pairs, at = np.unique(person[rows] * cells + cell[rows], return_inverse=True)
+    largest = np.zeros(len(pairs))
+    np.maximum.at(largest, at, part[rows])
+    who, where = np.divmod(pairs, cells)
+    _, who, held = np.unique(who, return_inverse=True, return_counts=True)
+    whole = np.bincount(where, weights=largest, minlength=cells)
+    return whole, np.bincount(where, weights=largest / held[who], minlength=cells)
+
+
 def find_few_people(people: Mapping[str, People], weights: np.ndarray, least: float) -> np.ndarray:
     """Tell of each group, (G,), whether few are behind its rows, or behind some of one answer."""
     found = np.zeros(weights.shape[1], dtype=bool)

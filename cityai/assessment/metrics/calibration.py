@@ -135,10 +135,36 @@ def cut_bands(truth: Floats, chance: Floats, part: Floats) -> tuple[np.ndarray, 
     return band.astype(np.int64), len(filled)
 
 
+def measure_clustering(
+    truth: Floats, chance: Floats, band: np.ndarray, entity: np.ndarray
+) -> float:
+    """Measure the design effect: how much alike the cases of one entity are within a band.
+
+    Returns
+    -------
+    float
+        The variance of a band's sum of outcomes where entities are drawn, over that where cases
+        are; never below 1, and 1 where each entity has one case a band.
+    """
+    off = truth - chance
+    count = np.bincount(band)
+    off = off - (np.bincount(band, weights=off) / np.maximum(count, 1))[band]
+    pairs = np.unique(entity * len(count) + band, return_inverse=True)[1]
+    alone, together = (off**2).sum(), (np.bincount(pairs, weights=off) ** 2).sum()
+    return max(float(together / alone), 1.0) if alone > 0 else 1.0
+
+
 def measure_distance(
-    truth: Floats, chance: Floats, weight: Floats | None = None
+    truth: Floats, chance: Floats, entity: np.ndarray, weight: Floats | None = None
 ) -> tuple[float, float]:
     """Measure the mean distance of probability and outcome over bands, and what chance alone gives.
+
+    Parameters
+    ----------
+    truth, chance, weight
+        As for `fit_outcomes`.
+    entity : numpy.ndarray
+        Shape (n,), int64 codes from 0: cases of one entity are alike (`measure_clustering`).
 
     Returns
     -------
@@ -153,6 +179,8 @@ def measure_distance(
         return math.nan, math.nan
     gap = np.abs(np.bincount(band, weights=part * (chance - truth), minlength=count))
     noise = np.sqrt(np.bincount(band, weights=part**2 * chance * (1 - chance), minlength=count))
+    held = part > 0
+    noise *= math.sqrt(measure_clustering(*(x[held] for x in (truth, chance, band, entity))))
     total = float(part.sum())
     return float(gap.sum()) / total, float(noise.sum()) * math.sqrt(2 / math.pi) / total
 
@@ -168,6 +196,11 @@ def measure_log_loss(truth: Floats, chance: Floats) -> Estimate:
     loss = np.logaddexp(0.0, np.where(truth == 1, -odds, odds))
     value = compute_log_loss(odds, truth)
     return Estimate(value, (loss - value) / max(len(truth), 1))
+
+
+def _measure_bands(ranked: ScoredList, which: int) -> Estimate:
+    entity = ranked.calendar.entity
+    return _measure_odds(ranked, lambda y, p: measure_distance(y, p, entity)[which])
 
 
 def _measure_odds(
@@ -223,7 +256,11 @@ def _recount_bands(t: pd.DataFrame, *, chance: bool) -> float:
     by_band = rows.groupby(band, observed=True)
     if chance:
         noise = (rows["y_pred"] * (1 - rows["y_pred"])).groupby(band, observed=True).sum()
-        return float(np.sqrt(noise).sum() * math.sqrt(2 / math.pi)) / len(rows)
+        off = rows["y_true"] - rows["y_pred"]
+        off -= off.groupby(band, observed=True).transform("mean")
+        own = off.groupby([rows["entity_id"], band], observed=True).sum()
+        alike = max(float((own**2).sum() / (off**2).sum()), 1.0)
+        return float(np.sqrt(alike * noise).sum() * math.sqrt(2 / math.pi)) / len(rows)
     return float((by_band["y_pred"].sum() - by_band["y_true"].sum()).abs().sum()) / len(rows)
 
 
@@ -307,7 +344,7 @@ METRICS: Final = (
         sentence=say("probability and outcome lay {value} apart on average over bands"),
         targets=SCORE,
         precision="amount",
-        estimate=lambda ranked: _measure_odds(ranked, lambda y, p: measure_distance(y, p)[0]),
+        estimate=lambda ranked: _measure_bands(ranked, 0),
         recount=Recount(whole=lambda t: _recount_bands(t, chance=False)),
     ),
     Metric(
@@ -318,7 +355,7 @@ METRICS: Final = (
         sentence=say("by chance alone probability and outcome would lie {value} apart"),
         targets=SCORE,
         precision="amount",
-        estimate=lambda ranked: _measure_odds(ranked, lambda y, p: measure_distance(y, p)[1]),
+        estimate=lambda ranked: _measure_bands(ranked, 1),
         recount=Recount(whole=lambda t: _recount_bands(t, chance=True)),
     ),
 )

@@ -15,6 +15,7 @@ from cityai.assessment.metrics.calibration import (
     NO_SCORE,
     cut_bands,
     fit_outcomes,
+    measure_clustering,
     measure_distance,
 )
 from cityai.assessment.metrics.ranking import measure_ratio
@@ -22,7 +23,7 @@ from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, Y_PRED, Y_TRUE
 from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.apply_rounding import COARSE
-from cityai.disclosure.primary_suppression import hide_cells, is_few
+from cityai.disclosure.primary_suppression import hide_cells, is_few, share_people
 from cityai.i18n.frames import choose_texts, make_frame
 from cityai.i18n.messages import say
 from cityai.i18n.messages import say as mark
@@ -139,7 +140,7 @@ def _calibrate(
     truth, chance = (table[c].to_numpy(np.float64) for c in (Y_TRUE, Y_PRED))
     entity = pd.factorize(table[ENTITY])[0].astype(np.int64)
     line = fit_outcomes(truth, chance, weight)
-    error, alone = measure_distance(truth, chance, weight)
+    error, alone = measure_distance(truth, chance, entity, weight)
     row: dict[str, object] = {
         "n": float(weight.sum()),
         "yes": float((weight * truth).sum()),
@@ -173,9 +174,11 @@ def draw_curve(
         As for `fit_outcomes`.
     entity : numpy.ndarray
         Shape (n,), int64 codes from 0: cases of one entity resemble each other, which the
-        interval of a band's share allows for (`bound_by_entity`).
+        interval of a band's share allows for (`bound_by_entity`), and they are one in counts of
+        people.
     policy : PolicySpec
-        Bands with fewer yes or no than `small_cell`, but some, are not shown.
+        Bands in which fewer entities than `small_cell` have a yes, or a no, but some, are not
+        shown.
 
     Returns
     -------
@@ -195,13 +198,17 @@ def draw_curve(
     n, yes = add(np.ones(len(truth))), add(truth)
     mean, share = add(chance) / n, yes / n
     noise = np.sqrt(np.bincount(band, weights=part**2 * chance * (1 - chance), minlength=count))
+    held = part > 0
+    noise *= math.sqrt(measure_clustering(*(x[held] for x in (truth, chance, band, entity))))
     own = (np.where(band == k, part, 0.0) for k in range(count))
     shares = [replace(measure_ratio(w * truth, w, NO_SCORE), counted=w) for w in own]
     ends = [bound_by_entity(x, entity, policy.confidence, policy.min_blocks) for x in shares]
     low, high = np.transpose(ends)
     edges = pd.Series(chance).groupby(band)
-    small = is_few(yes, least) | is_few(n - yes, least)
-    hidden = hide_cells(yes, small, least)
+    people = [share_people(entity, band, part * (truth == side), count) for side in (1.0, 0.0)]
+    hidden = np.logical_or(*(is_few(each.round(9), least) for each, _ in people))
+    for _, shared in people:
+        hidden = hide_cells(shared, hidden, least)
     table = make_frame(
         {
             "band": np.arange(1, count + 1),

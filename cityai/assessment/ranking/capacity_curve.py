@@ -13,7 +13,7 @@ from cityai.assessment.metrics.ranking import measure_lift, measure_precision, m
 from cityai.columns import DECISION, ENTITY, FOLD, SLOT, Y_TRUE
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.apply_rounding import COARSE
-from cityai.disclosure.primary_suppression import is_few
+from cityai.disclosure.primary_suppression import is_few, share_people
 from cityai.i18n.frames import make_frame
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import rank_cases
@@ -90,8 +90,8 @@ def _measure_capacity(
 ) -> dict[str, object]:
     policy = spec.policy
     found, selected = float((truth * decision).sum()), float(decision.sum())
-    missed = float(truth.sum()) - found
-    counted = (found, selected - found, missed, len(truth) - selected - missed)
+    kind = (2 * truth + decision).astype(np.int64)
+    counted, _ = share_people(entity, kind, np.ones(len(truth)), 4)
     row: dict[str, object] = {
         "share": float(decision.mean()),
         "selected": selected,
@@ -103,7 +103,7 @@ def _measure_capacity(
         "recall": measure_recall(truth, decision),
         "lift": measure_lift(truth, decision),
     }
-    few = is_few(np.array(counted), policy.small_cell).any()
+    few = is_few(counted, policy.small_cell).any()
     if few:
         row |= {"found": math.nan, "reason": TOO_SMALL.format(least=policy.small_cell)}
     for name, estimate in figures.items():

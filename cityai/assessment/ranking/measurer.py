@@ -172,7 +172,8 @@ def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: AuditableSp
     if judge.few:
         return Finding(code, Status.SUPPRESSED, title, judge.few)
     truth, policy = judge.truth, spec.policy
-    slope, (error, alone) = fit_outcomes(truth, chance).slope, measure_distance(truth, chance)
+    slope = fit_outcomes(truth, chance).slope
+    error, alone = measure_distance(truth, chance, judge.entity)
     test = find_test_confidence(policy.confidence)
     sloped, tested = (
         find_margin_by_entity(slope.influence, judge.entity, c, policy.min_blocks)
