@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cityai.assessment.given_amounts import find_amounts
 from cityai.assessment.given_answers import find_answers, find_predictions
 from cityai.assessment.given_groups import FIGURES, find_groups, list_facts
 from cityai.assessment.maturity import check_maturity
-from cityai.columns import AS_OF, Y_PRED, Y_TRUE
+from cityai.columns import AS_OF, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
 from cityai.data.quality_facts import ONE_VALUE
 from cityai.findings import Finding, Status
@@ -40,7 +41,7 @@ def check_given(
     if predictions.kind == "yes/no":
         yield from find_answers(events, predictions, fitted)
     else:
-        yield from _find_below_zero(predictions)
+        yield from find_amounts(predictions)
     yield from _find_periods(predictions, spec)
     yield from _find_limits(spec, fitted)
 
@@ -88,25 +89,6 @@ def _find_outcomes(predictions: Predictions) -> Finding:
         total2=total,
     )
     return Finding(code, Status.NOT_ENOUGH, title, reason, float(total - known), 0.0, "rows")
-
-
-def _find_below_zero(predictions: Predictions) -> Iterator[Finding]:
-    """Tell amounts below zero: shares of what came to pass are then no parts of a whole."""
-    table = predictions.table
-    below, total = int((table[[Y_TRUE, Y_PRED]] < 0).any(axis=1).sum()), len(table)
-    if not below:
-        return
-    reason = say(
-        "In {below:,} of {total:,} rows the outcome or the forecast is below zero. A share of the "
-        "amount is then no part of it: it may exceed 100%, and a sum near zero makes it large. "
-        "Figures in {unit} hold.",
-        below=below,
-        total=total,
-        unit=predictions.unit,
-    )
-    title = say("No amount is below zero")
-    code, status = "audit.below_zero", Status.NOT_ENOUGH
-    yield Finding(code, status, title, reason, float(below), 0.0, "rows")
 
 
 def _find_periods(predictions: Predictions, spec: AuditFileSpec) -> Iterator[Finding]:

@@ -66,7 +66,7 @@ class External(Kind[AuditFileSpec]):
                 f"{error.what} in {file.name} (`{key}`)",
                 where=read_yaml(self.project.file).locate(tuple(key.split("."))),
                 expected=error.expected,
-                next_step="correct the name in the audit file, or in the predictions",
+                next_step=_advise(str(error.expected)),
             ) from None
 
     def report(self, events: Events) -> QualityReport:
@@ -116,6 +116,15 @@ class External(Kind[AuditFileSpec]):
         from cityai.card.draft.subject import describe_external
 
         return describe_external(self.spec, predictions)
+
+
+def _advise(expected: str) -> str:
+    """Say what to do where a column is not there; one long name is a header that is not parted."""
+    below = "where a title stands above the names, set `predictions.file.skip` to its lines"
+    mark = next((mark for mark in ";\t|" if mark in expected), "")
+    if mark and ", " not in expected:
+        return f"set `predictions.file.delimiter` to {mark!r}; {below}"
+    return f"correct the name in the audit file, or in the predictions; {below}"
 
 
 def _lay_nothing(

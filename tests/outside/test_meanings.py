@@ -188,3 +188,76 @@ def test_an_area_without_an_area_table_says_which_column_is_meant(judge):
     with pytest.raises(SpecError) as caught:
         judge(draw_people(), dimension="attribute: area}")
     assert "needs another name" in caught.value.expected
+
+
+def draw_tons(moments: int = 12) -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    days = pd.date_range("2023-01-01", periods=moments, freq="MS").strftime("%Y-%m-%d")
+    table = pd.MultiIndex.from_product([days, range(6)], names=["made", "d"]).to_frame(index=False)
+    table["district"] = "D" + table["d"].astype(str)
+    table["y"] = rng.normal(200 + 20 * table["d"], 20).round(2)
+    table["forecast"] = 201.5 + 20.0 * table["d"]
+    return table.assign(low=table["forecast"] - 40, high=table["forecast"] + 40)
+
+
+@pytest.fixture
+def judge_tons(order, tmp_path, amounts_text):
+    def run(table: pd.DataFrame):
+        text = amounts_text.replace("    baselines: {last_year: before}\n    area: district\n", "")
+        text = text.replace("  areas: districts\n", "").split("    origin:")[0]
+        ranged = "prediction: forecast\n    low: low\n    high: high"
+        text = text.replace("prediction: forecast", ranged)
+        text += "    size: {label: Size, attribute: d}\n"
+        table.to_csv(tmp_path / "tons.csv", index=False)
+        return judge_given(order(text), tmp_path / "tons.csv")
+
+    return run
+
+
+def test_amounts_as_they_should_be_are_told_nothing(judge_tons):
+    codes = {f.code for f in judge_tons(draw_tons()).findings}
+    odd = {"audit.units", "audit.exact", "audit.outside_range", "audit.total"}
+    assert not codes & odd
+
+
+def test_outcomes_in_another_unit_are_told(judge_tons):
+    table = draw_tons()
+    [found] = find(judge_tons(table.assign(y=1000 * table["y"])), "audit.units")
+    assert found.status == "fail"
+    assert found.observed == pytest.approx(1000, rel=0.05)
+    table.loc[::9, "y"] *= 1000
+    [found] = find(judge_tons(table), "audit.units")
+    assert (found.status, found.observed) == ("not enough evidence", 8)
+
+
+def test_forecasts_that_are_the_outcome_are_told(judge_tons):
+    table = draw_tons()
+    table.loc[::4, "forecast"] = table["y"]
+    [found] = find(judge_tons(table), "audit.exact")
+    assert (found.status, found.observed) == ("fail", 0.25)
+
+
+def test_forecasts_outside_their_range_are_told(judge_tons):
+    table = draw_tons()
+    table.loc[:2, "forecast"] += 100
+    [found] = find(judge_tons(table), "audit.outside_range")
+    assert found.status == "not enough evidence"
+    assert "In 3 of 72 rows" in found.reason
+
+
+def test_a_total_among_the_rows_is_told(judge_tons):
+    table = draw_tons()
+    whole = table.groupby("made", as_index=False)[["y", "forecast", "low", "high"]].sum()
+    both = pd.concat([table, whole.assign(district="Citywide", d=9)])
+    [found] = find(judge_tons(both), "audit.total")
+    assert found.status == "fail"
+    assert found.reason.startswith("'Citywide' is the sum")
+
+
+@pytest.mark.parametrize(("mark", "said"), [(";", "';'"), ("\t", "'\\t'")])
+def test_a_header_that_is_not_parted_says_the_mark(judge, tmp_path, mark, said):
+    path = tmp_path / "predictions.csv"
+    draw_people().to_csv(path, index=False, sep=mark)
+    with pytest.raises(SpecError) as caught:
+        judge(path)
+    assert f"`predictions.file.delimiter` to {said}" in caught.value.next_step
