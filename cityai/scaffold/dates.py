@@ -222,10 +222,10 @@ def _rank_formats(values: pd.Series, times: npt.NDArray[Any]) -> list[tuple[floa
     """List the formats that read some of these cells, with the share that each reads."""
     dates = values.str.extract(f"^{_CLOCK.pattern}$")[0].fillna(values)
     some = np.ones(1)
+    first = dates[~dates.str.replace(r"\d", "9", regex=True).duplicated()].iloc[:_MOST_SHAPES]
     patterns = {
         pattern
-        for shape in dates.str.replace(r"\d", "9", regex=True).unique()[:_MOST_SHAPES]
-        for cell in dates[dates.str.replace(r"\d", "9", regex=True) == shape].iloc[:1]
+        for cell in first[first.str.contains(r"\d")]  # a date without a digit is none
         for pattern in _list_formats(pd.Series([cell]), some)
     }
     shares = [(_share(_parse_dates(values, p).notna(), times), p) for p in sorted(patterns)]
