@@ -259,13 +259,15 @@ def _tell_followed(followed: Followed) -> list[str]:
     told, rates = followed.told, followed.rates
     what = "places" if "unit" in told else "cases"
     lines = [f"{len(told):,} {what} told of, {int(told['done'].sum()):,} done"]
+    if followed.untold:
+        lines.append(f"{followed.untold:,} more were assigned: not told of, counted as not done")
     for name, group, arm, n, share in rates.itertuples(index=False, name=None):
         whom = f"{name} {group}, {arm}" if name else f"all, {arm}"
         lines.append(f"  {whom:<34} followed: {f'{share:.0%} of {n:,}' if n >= 0 else HIDDEN}")
     missed = told.loc[told["done"] == 0, "why_not"].value_counts()
     shown = [f"  {_shorten(str(why)):<34} {n:,}" for why, n in missed[:REASONS].items()]
     rest = [f"  {missed[REASONS:].sum():,} for other reasons"] * (len(missed) > REASONS)
-    return [*lines, "why not:", *shown, *rest]
+    return [*lines, *["why not:"] * bool(shown), *shown, *rest]
 
 
 def _shorten(text: str) -> str:

@@ -152,7 +152,9 @@ def list_refused(
 def tell_first(rejects: pd.DataFrame) -> str:
     """Tell the first refused cells: row, column, what is written and why it is refused."""
     return "; ".join(
-        f"row {row[ROW_NUMBER]:,}, column '{row['column']}': {row['value']!r} is {row['reason']}"
+        f"row {row[ROW_NUMBER]:,}, column '{row['column']}'"
+        + (f": {row['value']!r} is" if pd.notna(row["value"]) else " is")
+        + f" {row['reason']}"
         if row["column"]
         else f"row {row[ROW_NUMBER]:,}: {row['reason']}"
         for row in rejects.head(SHOWN_REJECTS).to_dict("records")

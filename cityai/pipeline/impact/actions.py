@@ -11,20 +11,19 @@ import pandas as pd
 
 from cityai.columns import AS_OF, CASE
 from cityai.config.tables import ColumnSpec, SourceSpec
-from cityai.data.side_tables import read_table
 from cityai.data.yes_no import read_answer
 from cityai.errors import DataError
 from cityai.impact.lots import SERVED
 from cityai.impact.records import ARM, UNIT
+from cityai.pipeline.impact.given import read_given
 from cityai.pipeline.impact.measure import STEPS
-from cityai.pipeline.impact.outcomes import ACTED, DONE, DONE_ON, refuse_unread, write_gathered
+from cityai.pipeline.impact.outcomes import ACTED, DONE, DONE_ON, write_gathered
 from cityai.pipeline.impact.places import CASES
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.sorting import find_few
 from cityai.pipeline.impact.ways import find_way
 from cityai.pipeline.known import read_known
 from cityai.pipeline.provenance import read_clock
-from cityai.store.files import guard_files
 
 ROLE, WHY_NOT = "role", "why_not"
 WANTED: Final = {
@@ -44,8 +43,7 @@ UNKNOWN: Final = {
 """Whom nobody assigned, and who may be told of."""
 FOLLOWED: Final = ("dimension", "group", "arm", "n", "followed")
 """Columns of how far assignments were followed, as `Followed.rates` has them."""
-HEAD: Final = 65_536
-"""Bytes of a header that are read to see what divides the columns."""
+UNTOUCHED: Final = "what was recorded is untouched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,8 @@ class Followed:
     """``case_id`` or ``unit``, ``done``, ``done_on``, ``role``, ``why_not``."""
     rates: pd.DataFrame
     """``dimension`` (empty for all), ``group``, ``arm``, ``n`` (-1 where hidden), ``followed``."""
+    untold: int
+    """Who was assigned and is not told of: counted as not done."""
 
 
 def record_actions(announced: Announced, file: Path) -> Followed:
@@ -71,10 +71,14 @@ def record_actions(announced: Announced, file: Path) -> Followed:
     way, events = find_way(announced), read_known(announced.project)
     assigned = way.hold(announced)
     wanted = {way.key: ColumnSpec(type="text"), **WANTED}
-    source = _describe_file(file)
-    side = read_table(announced.project, "actions", source, wanted, [way.key, DONE], "evaluation")
-    refuse_unread(side, f"the columns {', '.join(wanted)}, days as 2026-01-31")
-    told = side.table.assign(**{DONE: read_answer(side.table[DONE], (), f"{side.where}, `done`")})
+    source = SourceSpec(path=str(file.resolve()))
+    side = read_given(announced.project, "actions", source, wanted, [way.key, DONE], UNTOUCHED)
+    try:
+        done = read_answer(side.table[DONE], (), f"{side.where}, `{DONE}`")
+    except DataError as error:
+        error.next_step = f"write yes or no in `{DONE}`; {UNTOUCHED}"
+        raise
+    told = side.table.assign(**{DONE: done})
     known = assigned.drop_duplicates(way.key).set_index(way.key)[AS_OF]
     if way.key == UNIT:  # a place may begin before its turn, and is told of all the same
         known[:] = pd.Timestamp(announced.plan.day)
@@ -84,18 +88,7 @@ def record_actions(announced: Announced, file: Path) -> Followed:
     least = announced.project.spec.policy.small_cell
     rates = measure_following(compared, announced.spec.groups, least)
     write_gathered(told, announced.folder, ACTED)
-    return Followed(told, rates)
-
-
-def _describe_file(file: Path) -> SourceSpec:
-    """Describe the table; what spreadsheets write is divided by semicolons in many countries."""
-    path = str(file.resolve())
-    if file.suffix.lower() != ".csv" or not file.is_file():
-        return SourceSpec(path=path)
-    with guard_files(file, "the table cannot be read"), file.open("rb") as content:
-        head = content.readline(HEAD)
-    semicolons = head.count(b";") > head.count(b",")
-    return SourceSpec(path=path, delimiter=";") if semicolons else SourceSpec(path=path)
+    return Followed(told, rates, len(known.index.difference(told[way.key])))
 
 
 def _refuse_misfits(told: pd.DataFrame, key: str, assigned: pd.Series, where: str) -> None:
@@ -131,7 +124,7 @@ def _refuse_misfits(told: pd.DataFrame, key: str, assigned: pd.Series, where: st
                 f"{int(rows.sum()):,} of {len(told):,} rows are so",
                 where=where,
                 expected=expected,
-                next_step="correct the table; what was recorded is untouched",
+                next_step=f"correct the table; {UNTOUCHED}",
             )
 
 

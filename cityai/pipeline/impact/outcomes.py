@@ -11,17 +11,15 @@ import pandas as pd
 
 from cityai.columns import CASE, OCCURRED_AT, VALUE, Y_TRUE
 from cityai.config.evaluation import EvaluationSpec, MeasuredSpec
-from cityai.config.evaluations import FOLDER
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec, ColumnType
 from cityai.data.city_table import refuse_repeated
-from cityai.data.rejects import tell_first
-from cityai.data.side_tables import SideTable, read_table
 from cityai.data.yes_no import write_answer
 from cityai.errors import DataError, StoreError
 from cityai.impact.lots import COLUMNS
+from cityai.pipeline.impact.given import read_given
 from cityai.store.files import guard_files, write_files
 
 if TYPE_CHECKING:
@@ -61,7 +59,8 @@ def read_outcomes(
     Returns
     -------
     pandas.DataFrame
-        The key (str), ``measured_at`` (datetime64), ``value`` (float64).
+        The key (str), ``measured_at`` (datetime64), ``value`` (float64; NaN where something else
+        than a case has an empty one).
 
     Raises
     ------
@@ -80,8 +79,12 @@ def read_outcomes(
         told.time: ColumnSpec(type="datetime"),
         value: ColumnSpec(type=kind),
     }
-    side = read_table(project, "outcome", told.source, contract, [told.key], FOLDER)
-    refuse_unread(side, f"the columns {', '.join(contract)}, days as 2026-01-31")
+    words = kind == "number" and "words under `yes`, `no` and `missing` of `outcome`, "
+    step = (
+        f"before the plan is sealed, `evaluations` may declare {words or ''}the names of columns, "
+        "and the `decimal` of the source; afterwards correct the table alone"
+    )
+    side = read_given(project, "outcome", told.source, contract, [told.key], step)
     found = side.table
     measured = _read_words(found[value], told, side.where) if told.yes else found[value]
     if undated := int((found[value].notna() & found[told.time].isna()).sum()):
@@ -97,8 +100,9 @@ def read_outcomes(
             MEASURED_AT: found[told.time].astype("datetime64[us]"),
             VALUE: measured.to_numpy(np.float64, na_value=np.nan),
         }
-    ).dropna()
+    ).dropna(subset=[key, MEASURED_AT])
     if key == CASE:
+        read = read.dropna()
         refuse_repeated(read[CASE], side.where, pd.Series(pd.NaT, index=read.index))
     return read.reset_index(drop=True)
 
@@ -131,18 +135,6 @@ def measures_share(project: BaseProjectSpec, spec: EvaluationSpec) -> bool:
     """Whether the outcome is yes or no, so that means of it are shares."""
     own = spec.outcome.source is None and isinstance(project, RiskSpec)
     return bool(spec.outcome.yes) or own
-
-
-def refuse_unread(side: SideTable, expected: str) -> None:
-    """Refuse a table with rows that are not understood: who is left out of a trial changes it."""
-    if side.rejected:
-        raise DataError(
-            f"{side.rejected:,} of {side.read:,} rows are not understood, the first: "
-            f"{tell_first(side.rejects)}",
-            where=side.where,
-            expected=expected,
-            next_step="correct the rows; what was recorded is untouched",
-        )
 
 
 def write_gathered(table: pd.DataFrame, folder: Path, name: str) -> None:
