@@ -181,6 +181,11 @@ class EvaluationSpec(SpecRecord):
         """Whether something begins in places, rather than for cases of a list."""
         return self.design in get_args(PlaceDesign)
 
+    def measures_share(self, project: BaseProjectSpec) -> bool:
+        """Whether the outcome is yes or no, so that means of it are shares."""
+        own = self.outcome.source is None and isinstance(project, RiskSpec)
+        return bool(self.outcome.yes) or own
+
     @property
     def ends(self) -> date:
         """First day on which nobody is assigned any more."""
@@ -214,6 +219,12 @@ def load_evaluation(project: Project[BaseProjectSpec], name: str = "") -> Evalua
 
 def _check_fit(spec: EvaluationSpec, project: BaseProjectSpec, document: Document) -> None:
     """Refuse what does not fit the project."""
+    if spec.smallest_effect >= 1 and spec.measures_share(project):
+        raise SpecError(
+            f"a share of yes cannot change by {spec.smallest_effect:g}",
+            where=document.locate(("smallest_effect",)),
+            expected="less than 1: 0.05 is five in a hundred",
+        )
     for i, name in enumerate(spec.groups):
         if name not in project.audit.dimensions:
             raise SpecError(

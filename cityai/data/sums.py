@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -33,9 +34,23 @@ _LEAST_STEPS: Final = 24
 _MOST_FALL: Final = 0.8
 """Share of the turns of a year, or a month, at which a total that begins anew falls."""
 
+TOTALS: Final = (
+    *("total", "totals", "citywide", "city-wide", "all", "overall", "sum", "gesamt", "insgesamt"),
+    *("summe", "todos", "todas", "todo", "ensemble", "tous", "geral", "total_general"),
+    "grand_total",
+)
+"""What the sum of all places is called."""
+
 EVER: Final = "ever"
 Unit = str
 """When a running total begins anew: `year`, `month`, or not `ever`."""
+
+
+def is_total(value: str) -> bool:
+    """Whether a text stands for the sum of all places."""
+    text = value.strip().lower()
+    words = re.split(r"[^\w-]+", text)
+    return text in TOTALS or not {"total", "citywide", "gesamt", "insgesamt"}.isdisjoint(words)
 
 
 def find_whole(

@@ -93,12 +93,6 @@ _PLURALS: Final = {
     "bezirk": "bezirke", "stadtteil": "stadtteile", "setor": "setores", "plz": "plz",
 }  # fmt: skip
 """Plurals of places that take no s."""
-TOTALS: Final = _read(
-    """total totals citywide city-wide all overall sum gesamt insgesamt summe todos todas todo
-    ensemble tous geral total_general grand_total"""
-)
-
-
 NO_VALUE: Final = (
     (UNSAID - {"none", "nil"})
     | _read("unspecified undetermined inconnu unbekannt desconocido desconhecido")
@@ -192,13 +186,6 @@ def is_group(name: str) -> bool:
     """Whether a word of a name is that of a group of people."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)]
     return "age" in words or any(word.startswith(_GROUPS) for word in words)
-
-
-def is_total(value: str) -> bool:
-    """Whether a text stands for the sum of all places."""
-    text = value.strip().lower()
-    words = re.split(r"[^\w-]+", text)
-    return text in TOTALS or not {"total", "citywide", "gesamt", "insgesamt"}.isdisjoint(words)
 
 
 def say_words(name: str) -> str:

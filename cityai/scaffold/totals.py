@@ -8,9 +8,9 @@ from typing import Final
 
 import pandas as pd
 
-from cityai.data.sums import LEAST_PARTS, find_sums, find_whole
+from cityai.data.sums import LEAST_PARTS, find_sums, find_whole, is_total
 from cityai.scaffold.columns import TableProfile
-from cityai.scaffold.names import is_total, say_count
+from cityai.scaffold.names import say_count
 
 _NEAR: Final = 0.005
 _MOST_VALUES: Final = 200

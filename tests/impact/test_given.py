@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.card.verify.impact import COUNTS
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.impact.records import Effect
 from cityai.pipeline.impact.analyse import find_impacts
+from cityai.pipeline.impact.faults import find_gaps, refuse_repeats, simplify_name
+from cityai.pipeline.impact.measure import STEPS
 from tests.books import write_book
 from tests.conftest import write_workspace
 from tests.impact.begun import PAST, PLACES, PROJECT, START, draw_amounts
@@ -197,3 +200,191 @@ def test_what_to_do_about_outcomes_stands_in_the_message(
     code, said = say("evaluate", "analyse", offices)
     assert (code, told in said) == (2, True), said
     assert "afterwards correct the table alone" in said
+
+
+def write_small(t: pd.DataFrame) -> pd.DataFrame:
+    late = t["office"].isin(["P03", "P04"]) & (t["week"] >= "2023-03-20")
+    return t.assign(office=t["office"].where(~late, t["office"].str.lower() + " "))
+
+
+def lose_zeros(t: pd.DataFrame) -> pd.DataFrame:
+    return t.assign(office=t["office"].str.replace("P0", "P"))
+
+
+def take_numbers(t: pd.DataFrame) -> pd.DataFrame:
+    return t.assign(office=t["office"].str[1:])
+
+
+def rename(t: pd.DataFrame) -> pd.DataFrame:
+    late = (t["office"] == "P03") & (t["week"] >= "2023-03-20")
+    return t.assign(office=t["office"].where(~late, "Harbour"))
+
+
+def repeat(t: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([t, t.tail(8).assign(wait=1.0)])
+
+
+def double(t: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([t, t])
+
+
+def write_seconds(t: pd.DataFrame) -> pd.DataFrame:
+    late = (t["office"] == "P07") & (t["week"] >= "2023-02-27")
+    return t.assign(wait=t["wait"].where(~late, t["wait"] * 60))
+
+
+def write_parts(t: pd.DataFrame) -> pd.DataFrame:
+    return t.assign(wait=t["wait"].where(t["week"] < "2023-02-27", t["wait"] / 100))
+
+
+def write_nines(t: pd.DataFrame) -> pd.DataFrame:
+    return t.assign(wait=t["wait"].where(t.index != t.index[-1], 999))
+
+
+def stop_early(t: pd.DataFrame) -> pd.DataFrame:
+    return t[t["week"] < "2023-02-27"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (write_small, "2 of 18 places are written otherwise than in the plan: 'p03' for 'P03'"),
+        (lose_zeros, "10 of 16 places are written otherwise than in the plan: 'P0' for 'P00'"),
+        (take_numbers, "none of the 16 places of the plan is among the 16 of the table: the plan"),
+        (rename, "measured of 'P03' after the week of 2023-03-13, and of 'Harbour', of which the"),
+        (repeat, "8 of 1,064 rows tell of a place and a day again, the first of 'P15' on 2023-0"),
+        (double, "each of the 2,112 rows stands twice"),
+        (write_seconds, "6 of 96 outcomes are 20 times as large as any before, or more"),
+        (write_parts, "outcomes of 16 of 16 places are, since it began, 0.0"),
+        (
+            write_nines,
+            "1 of 96 outcomes are 20 times as large as any before, or more, the first",
+        ),
+        (
+            stop_early,
+            "nothing was measured of any of the 16 places from 2023-02-27 on; the last",
+        ),
+    ],
+)
+def test_faults_that_leave_no_mark_on_an_effect_are_refused(
+    offices: Path, say: Say, change: Callable[[pd.DataFrame], pd.DataFrame], told: str
+) -> None:
+    write_waits(change(draw_waits(list_starts(offices), WEEKS)), offices)
+    code, said = say("evaluate", "analyse", offices)
+    assert (code, told in said) == (2, True), said
+    assert "next: " in said
+
+
+def name_twice(t: pd.DataFrame) -> pd.DataFrame:
+    late = (t["office"] == "P03") & (t["week"] >= "2022-10-01")
+    return t.assign(office=t["office"].where(~late, "p 03"))
+
+
+def add_total(t: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([t, t.groupby("week", as_index=False)["wait"].mean().assign(office="Total")])
+
+
+def add_whole(t: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([t, t.groupby("week", as_index=False)["wait"].sum().assign(office="Town")])
+
+
+def close(t: pd.DataFrame) -> pd.DataFrame:
+    return t[(t["office"] != "P03") | (t["week"] < "2022-10-01")]
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "told"),
+    [
+        (lambda t: name_twice(t).replace("p 03", "p03"), "", "fewer that are written in two ways"),
+        (add_total, "", "'Total' is a total of places, and would take part as one"),
+        (add_whole, "", "'Town' is a total of places, and would take part as one"),
+        (close, "", "nothing was measured of 1 of 16 places for 21 weeks or more: 'P03'"),
+        (double, "", "each of the 1,920 rows stands twice"),
+        (list, "smallest_effect: 500", "a change of 500 is more than there is: 1"),
+        (list, "  yes: [long]", "a share of yes cannot change by 1"),
+        (list, "design: interrupted", "hold 4 separate stretches of 12 weeks with as many before"),
+    ],
+)
+def test_no_plan_is_sealed_on_a_past_that_could_not_keep_it(
+    tmp_path: Path,
+    say: Say,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    line: str,
+    told: str,
+) -> None:
+    own = OWN
+    if line:
+        key = line.split(":")[0]
+        own = "\n".join(line if kept.startswith(f"{key}:") else kept for kept in own.split("\n"))
+    if "yes" in line:
+        own = own.replace("  value: wait", f"  value: wait\n{line}\n  no: [short]")
+    if "interrupted" in line:
+        own = own.replace("steps: 4\n", "").replace("weeks: 6", "weeks: 12")
+    folder = write_offices(tmp_path, own)
+    if change is not list:
+        write_waits(change(draw_waits({}, 0)), folder)
+    set_clock(monkeypatch, "2023-02-26")
+    code, said = say("evaluate", "plan", folder)
+    assert (code, told in said) == (2, True), said
+    assert not (folder / "evaluations" / "wait.plan.json").exists()
+
+
+def test_names_that_differ_in_more_than_their_writing_are_others() -> None:
+    alike = [("P03", "p3 "), ("Nørre bro", "nørre-BRO"), ("São João", "Sao Joao"), ("7.0", "007")]
+    assert all(simplify_name(a) == simplify_name(b) for a, b in alike)
+    apart = [("Zone 1.1", "Zone 11"), ("1.05", "1.5"), ("A1", "A 11"), ("10", "1")]
+    assert all(simplify_name(a) != simplify_name(b) for a, b in apart)
+
+
+def test_cases_that_come_by_chance_are_no_repeats_and_no_gaps() -> None:
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        rate = (0.3, 1.0, 1.5, 4.0)[seed % 4]
+        count = rng.poisson(rate, (20, 60))
+        unit, day = (np.repeat(x.ravel(), count.ravel()) for x in np.indices(count.shape))
+        days = pd.Timestamp("2023-01-02") + pd.to_timedelta(7 * day, unit="D")
+        value = rng.integers(0, 2, len(unit)).astype(float)
+        rows = pd.DataFrame({"unit": unit.astype(str), "measured_at": days, "value": value})
+        refuse_repeats(rows, "table", "id", "day")
+        assert find_gaps(pd.DataFrame(count)).to_numpy().sum() == 0, seed
+    count[3, 50:] = 0  # some 40 cases were to be expected
+    lost = find_gaps(pd.DataFrame(count)).to_numpy()
+    assert (lost[3, 50:] > 0).all()
+    assert lost.sum() == lost[3, 50:].sum()
+
+
+def test_a_place_that_left_is_no_change_of_the_others() -> None:
+    """Of cases, their mean would move by what was peculiar to it: here by 3 of 4."""
+    unit, period = (x.ravel() for x in np.indices((6, 120)))
+    period = period - 108
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame({"unit": unit.astype(str), "block": "all", "period": period})
+    rows["value"] = 20.0 + 18 * (unit == 5) + rng.normal(0, 1, len(rows))
+    rows["cases"], rows["lost"], rows["done"] = 12.0, 0.0, np.nan
+    rows["arm"] = np.where(period >= 0, "served", "not served")
+    whole = STEPS["interrupted"].measure(rows, _Asked(), 11)["effect"]
+    assert whole.known
+    gone = (unit == 5) & (period >= 4)
+    rows.loc[gone, ["value", "cases", "lost"]] = [np.nan, 0.0, 12.0]
+    effect = STEPS["interrupted"].measure(rows, _Asked(), 11)["effect"]
+    assert not effect.known
+    assert "a period lacks 1 places, the first '5'" in effect.reason
+    assert not np.isfinite(COUNTS["interrupted"][0](rows, ()).effect)
+
+
+class _Asked:
+    confidence, smallest, groups = 0.95, -0.3, ()
+
+
+def test_cases_with_an_empty_outcome_are_lost_and_not_nothing(offices: Path, say: Say) -> None:
+    """As many as one arm lost more, the effect may be of who is measured."""
+    waits = draw_waits(list_starts(offices), WEEKS, each=12)
+    begun = waits["week"] >= pd.to_datetime(waits["office"].map(list_starts(offices)))
+    waits.loc[begun & (waits.index % 3 == 0), "wait"] = np.nan
+    write_waits(waits, offices)
+    code, said = say("evaluate", "analyse", offices)
+    assert code == 0, said
+    lost = int((begun & (waits.index % 3 == 0)).sum())
+    assert f"{lost:,} of 1,152 cases without an outcome left out" in said
+    assert "the arms differ in this" in said

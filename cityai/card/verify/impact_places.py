@@ -166,18 +166,36 @@ def count_change(rows: pd.DataFrame, _widths: tuple[float, ...]) -> Counted:
 
 
 def _average(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of all cases by period, before and during; missing where a place of one amount is."""
-    single, places = bool((rows["cases"] <= 1).all()), rows["unit"].nunique()
-    period = rows["period"].to_numpy(int)
+    """Mean of all cases by period, before and during; missing where a place has a gap."""
+    period, gaps = rows["period"].to_numpy(int), _list_gaps(rows)
+    known = period[(rows["cases"] > 0).to_numpy()]
     first, means = min(int(period.min()), 0), []
     for at in range(first, int(period.max()) + 1):
         own = rows[period == at]
         total, cases = math.fsum(own["value"].fillna(0) * own["cases"]), math.fsum(own["cases"])
-        means.append(math.nan if cases < (places if single else 1) else total / cases)
+        means.append(math.nan if at in gaps or not cases else total / cases)
     series = np.array(means)
-    known = np.flatnonzero(np.isfinite(series))
-    last = max(int(known.max()) if len(known) else 0, -first)
+    last = max(int(known.max()) - first if len(known) else 0, -first)
     return series[:-first] if first else series[:0], series[-first : last + 1]
+
+
+def _list_gaps(rows: pd.DataFrame) -> set[int]:
+    """Periods without a place that has one amount in each, or should have had fourteen cases."""
+    single, gaps = bool((rows["cases"] <= 1).all()), set[int]()
+    every = range(min(int(rows["period"].min()), 0), int(rows["period"].max()) + 1)
+    for _, own in rows.groupby("unit"):
+        held = dict(zip(own["period"].astype(int), own["cases"], strict=True))
+        begins = min((at for at in every if held.get(at, 0) > 0), default=every.stop)
+        usual = math.fsum(held.values()) / max(every.stop - begins, 1)
+        run: list[int] = []
+        for at in (*(every if single else range(begins, every.stop)), every.stop):
+            if at < every.stop and not held.get(at, 0) > 0:
+                run.append(at)
+                continue
+            if single or len(run) * usual >= 14:
+                gaps.update(run)
+            run = []
+    return gaps
 
 
 def leave_out(_rows: pd.DataFrame, _widths: tuple[float, ...]) -> float:

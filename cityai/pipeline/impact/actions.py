@@ -17,8 +17,7 @@ from cityai.impact.lots import SERVED
 from cityai.impact.records import ARM, UNIT
 from cityai.pipeline.impact.given import read_given
 from cityai.pipeline.impact.measure import STEPS
-from cityai.pipeline.impact.outcomes import ACTED, DONE, DONE_ON, write_gathered
-from cityai.pipeline.impact.places import CASES
+from cityai.pipeline.impact.outcomes import ACTED, CASES, DONE, DONE_ON, write_gathered
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.sorting import find_few
 from cityai.pipeline.impact.ways import find_way
@@ -88,7 +87,7 @@ def record_actions(announced: Announced, file: Path) -> Followed:
     least = announced.project.spec.policy.small_cell
     rates = measure_following(compared, announced.spec.groups, least)
     write_gathered(told, announced.folder, ACTED)
-    return Followed(told, rates, len(known.index.difference(told[way.key])))
+    return Followed(told, rates, int((~known.index.isin(told[way.key])).sum()))
 
 
 def _refuse_misfits(told: pd.DataFrame, key: str, assigned: pd.Series, where: str) -> None:

@@ -21,8 +21,7 @@ from cityai.pipeline.impact.chance import find_drawn
 from cityai.pipeline.impact.kept import KEPT
 from cityai.pipeline.impact.measure import STEPS
 from cityai.pipeline.impact.measured import APART
-from cityai.pipeline.impact.outcomes import ACTED, DONE, measures_share, read_gathered
-from cityai.pipeline.impact.places import CASES, LOST
+from cityai.pipeline.impact.outcomes import ACTED, CASES, DONE, LOST, read_gathered
 from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
 from cityai.pipeline.impact.ways import find_way
 from cityai.pipeline.known import read_known
@@ -105,7 +104,7 @@ def _find(announced: Announced, *, unsigned: bool = False) -> Impact:
         design=spec.design,
         who_decides=spec.who_decides,
         smallest=spec.smallest,
-        is_share=measures_share(announced.project.spec, spec),
+        is_share=spec.measures_share(announced.project.spec),
         sealed_on=plan.sealed_at[:10],
         starts=str(spec.starts),
         ends=str(spec.ends),

@@ -13,8 +13,14 @@ from cityai.config.evaluations import find_plan
 from cityai.errors import DataError
 from cityai.impact.lots import SERVED, WAITING
 from cityai.impact.records import ARM, BLOCK, PERIOD, PROBABILITY, UNIT
-from cityai.pipeline.impact.outcomes import DONE, DONE_ON
-from cityai.pipeline.impact.places import CASES, LOST, lay_axis, read_places
+from cityai.pipeline.impact.faults import (
+    find_gaps,
+    refuse_other_names,
+    refuse_other_unit,
+    refuse_renamed,
+)
+from cityai.pipeline.impact.outcomes import CASES, DONE, DONE_ON, LOST, name_table
+from cityai.pipeline.impact.places import lay_axis, read_places
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.units import begin_places
 from cityai.pipeline.provenance import read_clock
@@ -98,12 +104,21 @@ def add_before(
     """Give each place and period what was measured, and add the periods before, where compared."""
     spec, names = announced.spec, set(announced.plan.places)
     measured = read_places(announced.project, spec, events, column)
-    first = find_first(spec, lay_axis(announced.project.spec, spec))
+    axis, where = lay_axis(announced.project.spec, spec), name_table(announced.project, spec)
+    first = find_first(spec, axis)
+    refuse_other_names(set(measured[UNIT]), names, names, "place", where)
+    refuse_renamed(measured, names, axis, where)
     own = measured[measured[UNIT].isin(names)]
+    if not spec.measures_share(announced.project.spec):
+        refuse_other_unit(own, where)
     during = rows.merge(own, on=[UNIT, PERIOD], how="left", validate="one_to_one")
-    # Of a place with one amount a period, a period without it is lost; of cases, none took place.
-    nothing = {CASES: 0.0, LOST: float(bool((own[CASES] <= 1).all()))}
-    during = during.fillna(nothing)
+    every = range(min(int(own[PERIOD].min()), 0), axis.count)
+    held = own.pivot(index=UNIT, columns=PERIOD, values=CASES).reindex(columns=every)
+    gaps = find_gaps(held.reindex(sorted(names))).to_numpy()
+    place = np.searchsorted(sorted(names), during[UNIT].to_numpy(str))
+    lost = gaps[place, during[PERIOD].to_numpy() - every.start]
+    during[LOST] = during[LOST].fillna(pd.Series(lost, index=during.index))
+    during[CASES] = during[CASES].fillna(0.0)
     earlier = own[(own[PERIOD] < 0) & (own[PERIOD] >= first)]
     if earlier.empty:
         return during

@@ -17,8 +17,9 @@ from cityai.errors import DataError
 from cityai.impact.records import PERIOD, UNIT
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.pipeline.impact.begun import find_first
-from cityai.pipeline.impact.outcomes import measures_share, read_outcomes
-from cityai.pipeline.impact.places import CASES, find_now, lay_axis, read_places
+from cityai.pipeline.impact.faults import refuse_past
+from cityai.pipeline.impact.outcomes import CASES, name_table, read_outcomes
+from cityai.pipeline.impact.places import find_now, lay_axis, read_places
 from cityai.pipeline.impact.units import choose_places
 from cityai.pipeline.impact.weeks import count_weeks
 from cityai.pipeline.known import read_known, snapshot
@@ -132,6 +133,8 @@ def _design_places(
             expected="some past outcomes, to say what a design could tell",
             next_step="measure for some weeks before you plan",
         )
+    if spec.treated is None:
+        refuse_past(measured, set(measured[UNIT]), spec, axis, name_table(project, spec))
     value, cases = (
         measured.pivot(index=UNIT, columns=PERIOD, values=name)
         .reindex(columns=range(int(measured[PERIOD].min()), int(measured[PERIOD].max()) + 1))
@@ -154,7 +157,7 @@ def _design_places(
         steps=spec.steps,
         **chosen,
     )
-    share = measures_share(project.spec, spec)
+    share = spec.measures_share(project.spec)
     rules = Rules(spec.smallest, spec.weeks, spec.confidence, REPLAYS, "", share)
     with progress.stage("Try the designs on the past"), heard_by(progress):
         options = compare_places(past, rules)

@@ -13,9 +13,9 @@ from cityai.config.evaluation import EvaluationSpec
 from cityai.impact.assignment import read_law
 from cityai.impact.lots import ARMS, LEAST_PLACES, SERVED
 from cityai.impact.records import ARM, CLUSTER, PERIOD, UNIT, Effect, leave_undefined
+from cityai.pipeline.impact.faults import find_gaps
 from cityai.pipeline.impact.measured import Measured, list_groups
-from cityai.pipeline.impact.outcomes import DONE
-from cityai.pipeline.impact.places import CASES, LOST
+from cityai.pipeline.impact.outcomes import CASES, DONE, LOST
 
 if TYPE_CHECKING:
     from cityai.impact.group_effects import GroupEffects
@@ -98,7 +98,7 @@ def measure_interrupted(rows: pd.DataFrame, spec: EvaluationSpec, least: int) ->
     """Measure an effect against the level before, with the errors of earlier starts."""
     from cityai.impact.synthetic import forecast_level, interrupted_series
 
-    before, during = _average_places(rows)
+    before, during, gone = _average_places(rows)
     forecast = forecast_level(before, len(during))
     effect = interrupted_series(
         during,
@@ -107,6 +107,9 @@ def measure_interrupted(rows: pd.DataFrame, spec: EvaluationSpec, least: int) ->
         confidence=spec.confidence,
         separate=forecast.separate,
     )
+    if gone:
+        told = f"{len(gone):,} places, the first '{gone[0]}': the mean of others tells of others"
+        effect = replace(effect, reason=f"{effect.reason}: a period lacks {told}")
     return _tell_begun(effect, rows)
 
 
@@ -114,27 +117,30 @@ def measure_change(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Meas
     """Leave the effect of a change from before to after undefined, and say why."""
     from cityai.impact.synthetic import before_after
 
-    before, during = _average_places(rows)
+    before, during, _ = _average_places(rows)
     count = len(during)
     past = before[:-count] if len(before) > 2 * count else before[:0]
     return _tell_begun(before_after(before[-count:], during, past), rows)
 
 
-def _average_places(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Mean outcome of all cases, by period: before the evaluation, and during it.
+def _average_places(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Mean outcome of all cases, by period, before the evaluation and during it; who lacks then.
 
-    Where each place has one amount, a period that lacks one of them is missing: the mean of others
-    would be one of other places.
+    A period that lacks a place, or cases of it that were to be expected, is missing: the mean of
+    others would be one of other places. Last periods of which nothing was measured are left out.
     """
-    places, sums = rows[UNIT].nunique(), rows.assign(total=rows[VALUE] * rows[CASES])
+    sums = rows.assign(total=rows[VALUE] * rows[CASES])
     by = sums.groupby(PERIOD)[["total", CASES]].sum()
     every = range(min(int(by.index.min()), 0), int(by.index.max()) + 1)
     by = by.reindex(every).fillna(0.0)
-    short = (by[CASES] < places) if bool((rows[CASES] <= 1).all()) else (by[CASES] == 0)
-    mean = (by["total"] / by[CASES].where(by[CASES] > 0)).mask(short)
+    mean = by["total"] / by[CASES].where(by[CASES] > 0)
     last = mean.last_valid_index() if mean.notna().any() else None
-    mean = mean.loc[: max(last if isinstance(last, int) else 0, 0)]
-    return mean[mean.index < 0].to_numpy(np.float64), mean[mean.index >= 0].to_numpy(np.float64)
+    held = rows.pivot(index=UNIT, columns=PERIOD, values=CASES).reindex(columns=every)
+    gaps = find_gaps(held) > 0
+    mean = mean.mask(gaps.any()).loc[: max(last if isinstance(last, int) else 0, 0)]
+    gone = gaps.index[gaps.loc[:, 0 : mean.index.max()].any(axis=1)]
+    before, during = (mean[at].to_numpy(np.float64) for at in (mean.index < 0, mean.index >= 0))
+    return before, during, [str(name) for name in gone]
 
 
 def tell_lost(effect: Effect, rows: pd.DataFrame) -> Effect:

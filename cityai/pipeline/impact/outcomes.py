@@ -13,7 +13,6 @@ from cityai.columns import CASE, OCCURRED_AT, VALUE, Y_TRUE
 from cityai.config.evaluation import EvaluationSpec, MeasuredSpec
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
-from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec, ColumnType
 from cityai.data.city_table import refuse_repeated
 from cityai.data.yes_no import write_answer
@@ -30,6 +29,10 @@ ASKED: Final = 8
 """Words that are asked about by name."""
 ASSIGNED: Final = "assignments.parquet"
 ACTED: Final = "actions.parquet"
+CASES: Final = "cases"
+"""Column with how many outcomes are behind a mean."""
+LOST: Final = "lost"
+"""Column with how many cases have none that is known."""
 DONE: Final = "done"
 """Whether, or how far, it was done: from 0 to 1, or NaN where nobody told of any."""
 DONE_ON: Final = "done_on"
@@ -131,10 +134,9 @@ def _read_words(column: pd.Series, told: MeasuredSpec, where: str) -> pd.Series:
     return said.map(known).astype(np.float64)
 
 
-def measures_share(project: BaseProjectSpec, spec: EvaluationSpec) -> bool:
-    """Whether the outcome is yes or no, so that means of it are shares."""
-    own = spec.outcome.source is None and isinstance(project, RiskSpec)
-    return bool(spec.outcome.yes) or own
+def name_table(project: Project[BaseProjectSpec], spec: EvaluationSpec) -> str:
+    """Name the table with the outcomes, for messages."""
+    return spec.outcome.source.name if spec.outcome.source else str(project.file)
 
 
 def write_gathered(table: pd.DataFrame, folder: Path, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,16 +16,12 @@ from cityai.data.panel import build_panel
 from cityai.data.periods import MONTH, SHORTEST_DAYS, WEEK, Periods, find_start
 from cityai.errors import TimeError
 from cityai.impact.records import PERIOD, UNIT
-from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
+from cityai.pipeline.impact.faults import refuse_other_values, refuse_repeats
+from cityai.pipeline.impact.outcomes import CASES, LOST, MEASURED_AT, name_table, read_outcomes
 from cityai.pipeline.provenance import read_clock
 
 if TYPE_CHECKING:
     from cityai.records.events import Events
-
-CASES: Final = "cases"
-"""Column with how many outcomes are behind a mean."""
-LOST: Final = "lost"
-"""Column with how many cases have none that is known."""
 
 
 def lay_axis(project: BaseProjectSpec, spec: EvaluationSpec) -> Periods:
@@ -87,6 +83,10 @@ def read_places(
     axis = lay_axis(project.spec, spec)
     if spec.outcome.source is not None:
         rows = read_outcomes(project, spec, events, column, UNIT)
+        where = name_table(project, spec)
+        refuse_repeats(rows, where, str(spec.outcome.key), str(spec.outcome.time))
+        is_past = (rows[MEASURED_AT] < pd.Timestamp(spec.starts)).to_numpy()
+        refuse_other_values(rows, is_past, where)
     elif isinstance(project.spec, ProjectSpec):
         return _add_up(events, project.spec, spec, axis)
     else:

@@ -15,8 +15,9 @@ from cityai.config.project import BaseProjectSpec
 from cityai.errors import DataError, SpecError, TimeError, suggest_name
 from cityai.impact.lots import LEAST_PLACES, draw_starts, plan_starts
 from cityai.impact.records import LEAST_SEPARATE, PERIOD, UNIT
-from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
-from cityai.pipeline.impact.places import CASES, lay_axis, read_places
+from cityai.pipeline.impact.faults import refuse_past
+from cityai.pipeline.impact.outcomes import CASES, MEASURED_AT, name_table, read_outcomes
+from cityai.pipeline.impact.places import lay_axis, read_places
 
 if TYPE_CHECKING:
     from cityai.data.periods import Periods
@@ -73,6 +74,17 @@ def _list_places(project: Project[BaseProjectSpec], spec: EvaluationSpec, events
         raise _tell_seen(project, spec, f"{many} can be read already")
     known = sorted(set(measured.loc[measured[CASES] > 0, UNIT]))
     names = choose_places(spec, known)
+    where = name_table(project, spec)
+    refuse_past(measured, names, spec, axis, where)
+    past = -int(measured.loc[measured[CASES] > 0, PERIOD].min())
+    if spec.design == "interrupted" and past // axis.count - 1 < LEAST_SEPARATE:
+        raise DataError(
+            f"{past:,} {axis.freq}s before hold {max(past // axis.count - 1, 0):,} separate "
+            f"stretches of {axis.count:,} {axis.freq}s with as many before",
+            where=where,
+            expected=f"{LEAST_SEPARATE} at least: with fewer nobody knows how far it strays",
+            next_step="take fewer `weeks`, a longer past, or another design",
+        )
     return Units(names, "", "", lambda seed: begin_places(spec, axis, names, seed))
 
 
@@ -148,7 +160,7 @@ def _tell_seen(
 ) -> TimeError:
     return TimeError(
         f"{what}: nobody could believe that they were not",
-        where=str(spec.outcome.source.name if spec.outcome.source else project.file),
+        where=name_table(project, spec),
         expected=f"a plan that is sealed before the first outcome{until}",
         next_step="correct `starts`, and seal it then",
     )

@@ -17,7 +17,8 @@ from cityai.impact.probe import PROBE_COLUMNS, Looks, audit_probe, inverse_proba
 from cityai.impact.records import ARM, BLOCK, UNIT
 from cityai.pipeline.impact.assign import hold_assigned
 from cityai.pipeline.impact.begun import add_before, count_begun, hold_places, share_done
-from cityai.pipeline.impact.outcomes import DONE, MEASURED_AT, read_outcomes
+from cityai.pipeline.impact.faults import refuse_other_names
+from cityai.pipeline.impact.outcomes import DONE, MEASURED_AT, name_table, read_outcomes
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.sorting import sort_groups, sort_places
 from cityai.pipeline.impact.weeks import count_weeks
@@ -74,6 +75,10 @@ def _match_outcomes(
 ) -> pd.DataFrame:
     """Give each assigned case what was measured of it by today; NaN where nothing was."""
     measured = read_outcomes(announced.project, announced.spec, events, column)
+    if announced.spec.outcome.source is not None:
+        told, assigned = set(measured[CASE]), set(rows[CASE])
+        where = name_table(announced.project, announced.spec)
+        refuse_other_names(told, assigned, assigned - told, "case", where)
     today = pd.Timestamp(read_clock().date()) + pd.Timedelta(days=1)
     known = measured[measured[MEASURED_AT] < today].set_index(CASE)
     found = known.reindex(rows[CASE])
