@@ -71,9 +71,20 @@ def score_predictions(
         events=() if amounts else EVENTS,
         entity=None if units is None else pd.factorize(table[ENTITY])[0],
         called=spec.entities,
-        areas=AREA in table and bool((table[AREA].astype(str) == table[ENTITY].astype(str)).all()),
+        areas=_are_areas(table),
         lists=find_lists(table) if SLOT in table else None,
     )
+
+
+def _are_areas(table: pd.DataFrame) -> bool:
+    """Tell whether every entity is the area that its row lies in, and so no person."""
+    return AREA in table and bool((table[AREA].astype(str) == table[ENTITY].astype(str)).all())
+
+
+def code_people(table: pd.DataFrame) -> np.ndarray:
+    """Code whom each row is about, (n,) int64 from 0: itself alone where entities are areas."""
+    named = np.arange(len(table)) if _are_areas(table) else pd.factorize(table[ENTITY])[0]
+    return named.astype(np.int64)
 
 
 def refuse_many_cells(scored: Scored) -> None:

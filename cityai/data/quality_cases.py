@@ -81,6 +81,16 @@ def _find_unknown(cases: Events, spec: RiskSpec) -> Finding:
         total=total,
         unit=spec.question.unit,
     )
+    if missing:
+        reason = (
+            reason
+            + " "
+            + say(
+                "A list takes as many from the others as it would from all, so the share of true "
+                "cases that it finds is too high: with few outcomes missing a little, with many "
+                "a lot."
+            )
+        )
     return Finding(UNKNOWN, status, title, reason, share, limit, "share")
 
 

@@ -28,6 +28,7 @@ from cityai.assessment.metrics.ranking import (
 )
 from cityai.assessment.ranking.calibration import draw_curve
 from cityai.assessment.ranking.capacity_curve import _measure_capacity
+from cityai.assessment.scored import code_people
 from cityai.config.policy import PolicySpec
 from cityai.inference.clustered_intervals import (
     bound_by_entity,
@@ -251,26 +252,33 @@ def test_what_chance_gives_takes_the_cases_of_one_person_together():
 def test_bands_and_capacities_count_people_and_not_their_cases():
     truth, chance, _ = draw(3000, np.random.default_rng(4))
     alone, policy = np.arange(3000), PolicySpec(small_cell=11)
-    assert (draw_curve(truth, chance, alone, policy)["reason"] == "").all()
+    assert (draw_curve(truth, chance, alone, alone, policy)["reason"] == "").all()
     # Of the highest band, three people have all the yes.
     top, entity = np.argsort(chance)[-300:], alone.copy()
     entity[top] = np.where(truth[top] == 1, np.arange(300) % 3, 3000 + np.arange(300))
-    curve = draw_curve(truth, chance, np.unique(entity, return_inverse=True)[1], policy)
+    entity = np.unique(entity, return_inverse=True)[1]
+    curve = draw_curve(truth, chance, entity, entity, policy)
     assert curve["reason"].iloc[-1] != ""
     assert (curve["reason"] != "").sum() >= 2
     decision = np.zeros(3000)
     decision[top] = 1
     spec = SimpleNamespace(policy=policy)
-    assert np.isfinite(_measure_capacity(truth, decision, alone, spec)["precision"])
-    hidden = _measure_capacity(truth, decision, entity, spec)
+    assert np.isfinite(_measure_capacity(truth, decision, entity, alone, spec)["precision"])
+    hidden = _measure_capacity(truth, decision, entity, entity, spec)
     assert np.isnan(hidden["precision"])
     assert np.isnan(hidden["found"])
+
+
+def test_a_place_that_is_an_area_is_no_person():
+    rows = pd.DataFrame({"entity_id": ["a", "a", "b"], "area_id": ["a", "a", "b"]})
+    assert code_people(rows).tolist() == [0, 1, 2]
+    assert code_people(rows.assign(area_id="x")).tolist() == [0, 0, 1]
 
 
 def test_the_curve_adds_up_and_hides_small_bands():
     truth, chance, _ = draw(3000, np.random.default_rng(4))
     alone, policy = np.arange(3000), PolicySpec(small_cell=11)
-    curve = draw_curve(truth, chance, alone, policy)
+    curve = draw_curve(truth, chance, alone, alone, policy)
     assert len(curve) == 10
     assert curve["n"].sum() == 3000
     assert curve["yes"].sum() == truth.sum()
@@ -278,12 +286,12 @@ def test_the_curve_adds_up_and_hides_small_bands():
     assert inside.sum() >= 8
     few = truth * (chance > np.quantile(chance, 0.3))
     few[np.argsort(chance)[:3]] = 1.0
-    rare = draw_curve(few, chance, alone, policy)
+    rare = draw_curve(few, chance, alone, alone, policy)
     hidden = rare["reason"] != ""
     assert hidden.any()
     assert rare.loc[hidden, ["n", "yes", "outcome_share"]].isna().all(axis=None)
     assert hidden.sum() >= 2, "one hidden band alone could be worked out from the total"
-    assert draw_curve(truth[:60], chance[:60], alone[:60], policy).empty
+    assert draw_curve(truth[:60], chance[:60], alone[:60], alone[:60], policy).empty
 
 
 def test_bands_hold_the_truth_where_one_person_has_many_cases():
@@ -296,7 +304,7 @@ def test_bands_hold_the_truth_where_one_person_has_many_cases():
         own = rng.beta(0.3 * 2.3, 0.7 * 2.3, 600)
         truth = (rng.random(len(entity)) < own[entity]).astype(np.float64)
         chance = rng.uniform(0.1, 0.6, 600)[entity]  # by person, and tells nothing
-        curve = draw_curve(truth, chance, entity, policy)
+        curve = draw_curve(truth, chance, entity, entity, policy)
         known = curve["low"].notna()
         shown.append(known.mean())
         held += ((curve["low"] <= 0.3) & (curve["high"] >= 0.3))[known].tolist()

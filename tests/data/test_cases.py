@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from cityai.config.load import load_project
 from cityai.data.features.nearby import EARTH_M, HALVINGS
 from cityai.data.layouts.listed import _build_case_rows, label_listed, lay_listed
 from cityai.data.leaks import check_leaks, plant_leak
+from cityai.data.quality_cases import _find_unknown
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
@@ -627,3 +629,18 @@ def test_weather_known_on_the_day_before(tmp_path, tables):
     assert rows.table["measured.rain"].tolist() == (number - 1).tolist()
     assert rows.table["measured.rain_3d"].tolist() == (number - 2).tolist()
     assert prove(cases, loaded).status is Status.PASS
+
+
+def test_outcomes_that_lack_say_that_the_share_found_is_too_high():
+    until = pd.Timestamp("2024-01-01")
+    table = pd.DataFrame({"known_at": [pd.Timestamp("2023-01-01")] * 4, "y_true": [1.0, 0, 0, 1]})
+    table["occurred_at"] = table["known_at"]
+    question = SimpleNamespace(unit="inspections")
+    policy = SimpleNamespace(quality=SimpleNamespace(completeness=0.9))
+    spec = SimpleNamespace(question=question, policy=policy)
+    told = _find_unknown(SimpleNamespace(table=table, until=until), spec)
+    assert (told.status, "too high" in told.reason) == (Status.PASS, False)
+    table.loc[0, "y_true"] = np.nan
+    told = _find_unknown(SimpleNamespace(table=table, until=until), spec)
+    assert (told.status, told.observed) == (Status.FAIL, 0.25)
+    assert "the share of true cases that it finds is too high" in told.reason

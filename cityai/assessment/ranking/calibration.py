@@ -19,6 +19,7 @@ from cityai.assessment.metrics.calibration import (
     measure_distance,
 )
 from cityai.assessment.metrics.ranking import measure_ratio
+from cityai.assessment.scored import code_people
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, Y_PRED, Y_TRUE
 from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditableSpec
@@ -90,6 +91,7 @@ def _draw(
         part[Y_TRUE].to_numpy(np.float64),
         part[Y_PRED].to_numpy(np.float64),
         pd.factorize(part[ENTITY])[0].astype(np.int64),
+        code_people(part),
         spec.policy,
         weight,
     )
@@ -163,6 +165,7 @@ def draw_curve(
     truth: Floats,
     chance: Floats,
     entity: np.ndarray,
+    person: np.ndarray,
     policy: PolicySpec,
     weight: Floats | None = None,
 ) -> pd.DataFrame:
@@ -174,11 +177,11 @@ def draw_curve(
         As for `fit_outcomes`.
     entity : numpy.ndarray
         Shape (n,), int64 codes from 0: cases of one entity resemble each other, which the
-        interval of a band's share allows for (`bound_by_entity`), and they are one in counts of
-        people.
+        interval of a band's share allows for (`bound_by_entity`).
+    person : numpy.ndarray
+        Shape (n,), int64 codes from 0: whom each case is about (`code_people`).
     policy : PolicySpec
-        Bands in which fewer entities than `small_cell` have a yes, or a no, but some, are not
-        shown.
+        Bands in which fewer people than `small_cell` have a yes, or a no, but some, are not shown.
 
     Returns
     -------
@@ -205,7 +208,7 @@ def draw_curve(
     ends = [bound_by_entity(x, entity, policy.confidence, policy.min_blocks) for x in shares]
     low, high = np.transpose(ends)
     edges = pd.Series(chance).groupby(band)
-    people = [share_people(entity, band, part * (truth == side), count) for side in (1.0, 0.0)]
+    people = [share_people(person, band, part * (truth == side), count) for side in (1.0, 0.0)]
     hidden = np.logical_or(*(is_few(each.round(9), least) for each, _ in people))
     for _, shared in people:
         hidden = hide_cells(shared, hidden, least)

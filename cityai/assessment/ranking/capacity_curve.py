@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.metrics.ranking import measure_lift, measure_precision, measure_recall
+from cityai.assessment.scored import code_people
 from cityai.columns import DECISION, ENTITY, FOLD, SLOT, Y_TRUE
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.apply_rounding import COARSE
@@ -77,21 +78,25 @@ def _measure_model(
         return []
     order = rank_cases(used, used[column].to_numpy(np.float64))
     truth = used[Y_TRUE].to_numpy(np.float64)
-    entity = pd.factorize(used[ENTITY])[0].astype(np.int64)
+    entity, person = pd.factorize(used[ENTITY])[0].astype(np.int64), code_people(used)
     return [
         {"model": model, "capacity": capacity, "declared": capacity == own}
-        | _measure_capacity(truth, (order <= capacity).astype(np.float64), entity, spec)
+        | _measure_capacity(truth, (order <= capacity).astype(np.float64), entity, person, spec)
         for capacity in capacities
     ]
 
 
 def _measure_capacity(
-    truth: np.ndarray, decision: np.ndarray, entity: np.ndarray, spec: AuditableSpec
+    truth: np.ndarray,
+    decision: np.ndarray,
+    entity: np.ndarray,
+    person: np.ndarray,
+    spec: AuditableSpec,
 ) -> dict[str, object]:
     policy = spec.policy
     found, selected = float((truth * decision).sum()), float(decision.sum())
     kind = (2 * truth + decision).astype(np.int64)
-    counted, _ = share_people(entity, kind, np.ones(len(truth)), 4)
+    counted, _ = share_people(person, kind, np.ones(len(truth)), 4)
     row: dict[str, object] = {
         "share": float(decision.mean()),
         "selected": selected,

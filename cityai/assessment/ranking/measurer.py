@@ -17,6 +17,7 @@ from cityai.assessment.ranking.calibration import draw_curve, hide_bands
 from cityai.assessment.ranking.capacity_curve import hide_capacities, trace_capacity_curve
 from cityai.assessment.ranking.score_metrics import DAYS_SOONER, SCORE_METRICS, ScoreMetrics
 from cityai.assessment.ranking.small_list import SmallList, hide_pair
+from cityai.assessment.scored import code_people
 from cityai.columns import BASELINE, CANDIDATE, DECISION, EVERYWHERE, FOLD, LIST_HEADLINE, Y_PRED
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import is_few
@@ -101,7 +102,9 @@ class ListMeasurer:
         list that is small itself they would narrow its counts, so none is shown.
         """
         whole, chance = self.whole, self.table[Y_PRED].to_numpy(np.float64)
-        curve = draw_curve(whole.truth, chance, whole.entity, self.spec.policy)
+        curve = draw_curve(
+            whole.truth, chance, whole.entity, code_people(self.table), self.spec.policy
+        )
         at_capacity = trace_capacity_curve(self.table, models, self.spec)
         if self.small.bound(Y_PRED) is not None:
             curve, at_capacity = hide_bands(curve), hide_capacities(at_capacity)
