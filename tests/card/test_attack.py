@@ -57,11 +57,13 @@ def make_city(seed: int) -> SimpleNamespace:
         }
         for f in range(folds) for i, e in enumerate(ids) for s in range(horizon)
     ]  # fmt: skip
-    predictions = build_predictions(
-        pd.DataFrame(rows), coverage=0.9, unit="requests", chosen="blend"
-    )
-    spec = count_spec()
-    memberships = draw_memberships(rng, ids)
+    return publish_city(pd.DataFrame(rows), draw_memberships(rng, ids))
+
+
+def publish_city(rows: pd.DataFrame, memberships: tuple[Membership, ...]) -> SimpleNamespace:
+    """Publish the card of a table of predictions."""
+    predictions = build_predictions(rows, coverage=0.9, unit="requests", chosen="blend")
+    spec, ids = count_spec(), sorted(predictions.table["entity_id"].unique())
     audit = audit_predictions(predictions, Groups(tuple(memberships), pd.DataFrame()), spec)
     quality = count_rows(predictions.table)
     # The worst case: a model that repeats the last period, which its readers know.
