@@ -198,6 +198,10 @@ class Reference(Protocol):
         """Its standard error, by the formula of those drawn."""
         ...
 
+    def observe(self, tau: float) -> float:
+        """Return the studentised estimate less `tau` of the assignment as it was."""
+        ...
+
     def studentize(self, tau: float) -> np.ndarray:
         """(n,) studentised estimates less `tau` of redrawn assignments, if the effect is `tau`."""
         ...
@@ -206,7 +210,7 @@ class Reference(Protocol):
 def _randomization_p(reference: Reference, tau: float = 0.0) -> tuple[float, float]:
     """Randomisation p values that the effect is below `tau`, and above it."""
     drawn = reference.studentize(tau)
-    seen = (reference.estimate - tau) / reference.standard_error
+    seen = reference.observe(tau)
     low, high = (int(count_beyond(side * drawn, np.array(side * seen))) for side in (-1, 1))
     size = len(drawn) + 1
     return (low + 1) / size, (high + 1) / size

@@ -154,6 +154,10 @@ class BlockReference:
     whole: dict[str, np.ndarray]
     """(B,) the same over all rows."""
 
+    def observe(self, tau: float) -> float:
+        """Return the studentised difference as assigned, of outcomes less the supposed effect."""
+        return (self.estimate - tau) / self.standard_error
+
     def studentize(self, tau: float) -> np.ndarray:
         """(n,) studentised differences of outcomes less the supposed effect."""
         treated, everyone = (_take_effect(sums, tau) for sums in (self.drawn, self.whole))

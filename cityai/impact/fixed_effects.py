@@ -78,10 +78,12 @@ class ScoreReference:
     own: np.ndarray
     seen: np.ndarray
     outcome: np.ndarray
-    """(n, G) sums by cluster of the redrawn assignment, residual, times itself, times the
-    assignment as it was, and times the outcome."""
+    """(n, G) sums by cluster of the redrawn assignment, residual, times itself, times what was
+    received (or the assignment as it was), and times the outcome."""
     small: float
     """What the squared error is multiplied by, of few clusters and rows."""
+    assigned: ScoreReference | None = None
+    """The same sums of the assignment as it was, n = 1."""
 
     def compare(self, tau: float) -> tuple[np.ndarray, np.ndarray]:
         """(n,) slopes of outcomes less the supposed effect, and their cluster-robust errors."""
@@ -92,6 +94,12 @@ class ScoreReference:
             scores = crossed - slope[..., None] * self.own
             error = np.sqrt(self.small * (scores**2).sum(axis=-1)) / size
         return slope, error
+
+    def observe(self, tau: float) -> float:
+        """Return the cluster-robust t statistic as assigned, of outcomes less the effect."""
+        if self.assigned is None:
+            return (self.estimate - tau) / self.standard_error
+        return float(self.assigned.studentize(tau)[0])
 
     def studentize(self, tau: float) -> np.ndarray:
         """(n,) cluster-robust t statistics of outcomes less the supposed effect."""
@@ -188,9 +196,9 @@ def two_way_fixed_effects(
         blocks=int(whom.size and len(np.unique(whom))),
         reason=told,
     )
-    if law is None or not draws or received is not None:
+    if law is None or not draws:
         return effect
-    return randomize_effect(effect, redraw_scores(fit, law, known, y, z, draws, SEED), draws)
+    return randomize_effect(effect, redraw_scores(fit, law, known, (y, z, d), draws, SEED), draws)
 
 
 def _is_nested(unit: np.ndarray, cluster: np.ndarray) -> bool:
@@ -247,7 +255,12 @@ class Fit:
 
 
 def redraw_scores(
-    fit: Fit, law: Law, known: np.ndarray, y: np.ndarray, z: np.ndarray, draws: int, seed: int
+    fit: Fit,
+    law: Law,
+    known: np.ndarray,
+    values: tuple[np.ndarray, np.ndarray, np.ndarray],
+    draws: int,
+    seed: int,
 ) -> ScoreReference:
     """Redraw the assignment by the law, and sum what the slope and its error follow from.
 
@@ -259,21 +272,26 @@ def redraw_scores(
         Of all rows.
     known : numpy.ndarray
         (rows,) bool.
-    y, z : numpy.ndarray
-        Outcome and assignment, projected.
+    values : tuple of numpy.ndarray
+        Outcome, assignment and what was received (the assignment where all followed), projected.
     draws, seed : int
         Of the redraws.
     """
     order = np.argsort(fit.cluster, kind="stable")
     start = np.flatnonzero(np.diff(fit.cluster[order], prepend=-1))
     rng = np.random.default_rng(seed)
-    kept: list[list[np.ndarray]] = [[], [], []]
-    for redrawn in law.redraw_in_parts(rng, draws):
-        drawn = fit.within.project(redrawn[:, known])
+    y, z, d = values
+
+    def add(drawn: np.ndarray) -> list[np.ndarray]:
         scaled = drawn * fit.within.weights
-        for held, other in zip(kept, (drawn, z, y), strict=True):
-            held.append(np.add.reduceat((scaled * other)[:, order], start, axis=1))
-    own, seen, crossed = (np.concatenate(held) for held in kept)
-    solved = fit.solve(y, z, z)
+        return [np.add.reduceat((scaled * v)[:, order], start, axis=1) for v in (drawn, d, y)]
+
+    parts = [
+        add(fit.within.project(redrawn[:, known])) for redrawn in law.redraw_in_parts(rng, draws)
+    ]
+    own, seen, crossed = (np.concatenate(held) for held in zip(*parts, strict=True))
+    solved = fit.solve(y, z, d)
     slope, error = (np.nan, np.nan) if solved is None else solved[:2]
-    return ScoreReference(slope, error, own, seen, crossed, fit.small)
+    once, received, told = add(z[None])
+    assigned = ScoreReference(slope, error, once, received, told, fit.small)
+    return ScoreReference(slope, error, own, seen, crossed, fit.small, assigned)

@@ -237,6 +237,24 @@ def test_outcomes_that_are_not_understood_are_refused_and_not_left_out(
     assert (code, told in said) == (2, True), said
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda ids: "K-" + ids, "cases of the plan is among the"),
+        (lambda ids: ids.str.lower() + " ", "are written otherwise than in the plan: 'i"),
+    ],
+)
+def test_outcomes_under_other_ids_are_no_blocks_without_outcomes(
+    city: Path, say: Say, change: Callable[[pd.Series], pd.Series], told: str
+) -> None:
+    later = pd.read_csv(city / "later.csv", dtype=str)
+    later["id"] = change(later["id"])
+    later.to_csv(city / "later.csv", index=False)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, told in said) == (2, True), said
+    assert "next: write them as the plan does" in said
+
+
 def test_a_row_that_waits_for_its_outcome_is_none(city: Path, say: Say) -> None:
     later = pd.read_csv(city / "later.csv", dtype=str)
     later.loc[later.index[-3:], ["seen", "bad"]] = ""
