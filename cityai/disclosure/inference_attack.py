@@ -7,7 +7,7 @@ is not said in steps, and to know which kinds of people there are none of.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -99,25 +99,38 @@ class Reader:
         bears : numpy.ndarray
             (L,) people that the count moves by for each unit that a line's rates may move.
         """
+        return next(self.find_widths([secret], least))
+
+    def find_widths(
+        self, secrets: Iterable[Secret], least: float
+    ) -> Iterator[tuple[float, np.ndarray]]:
+        """Find it of several counts, one after the other, while what is said stays the same."""
         rows = self._bound()
-        bears = np.zeros(len(self.level))
-        seen = self._find_seen(secret.aim, rows)
-        if seen >= least - SLACK:
-            return seen, bears
-        ends = []
-        for sign in (1.0, -1.0):
-            solved = rows.solve(sign * secret.aim)
-            if solved.status == 3:
-                return np.inf, bears
-            if solved.x is None:
-                # Not solved: taken as given away, so all is said more coarsely.
-                ends.append(float(secret.aim @ self.counts.ravel()))
-                bears += self.people
+        known = np.array(self.points).reshape(-1, self.counts.size)
+        known = known[rows.agree(known)]
+        for secret in secrets:
+            bears, ends = np.zeros(len(self.level)), list[float]()
+            # How far apart points lie that agree with all that is said now.
+            seen = float(np.ptp(known @ secret.aim)) if len(known) > 1 else 0.0
+            if seen >= least - SLACK:
+                yield seen, bears
                 continue
-            self.points.append(solved.x)
-            ends.append(float(secret.aim @ solved.x))
-            bears += rows.add_dual_values(solved, len(bears))
-        return ends[1] - ends[0], bears
+            for sign in (1.0, -1.0):
+                solved = rows.solve(sign * secret.aim)
+                if solved.status == 3:
+                    ends = [0.0, np.inf]
+                    break
+                if solved.x is None:
+                    # Not solved: taken as given away, so all is said more coarsely.
+                    ends.append(float(secret.aim @ self.counts.ravel()))
+                    bears += self.people
+                    continue
+                self.points.append(solved.x)
+                if rows.agree(solved.x[None]).all():
+                    known = np.vstack([known, solved.x])
+                ends.append(float(secret.aim @ solved.x))
+                bears += rows.add_dual_values(solved, len(bears))
+            yield ends[1] - ends[0], bears
 
     def see_together(self, secrets: Sequence[Secret]) -> None:
         """Take all small counts as large, and as small, as they can be together."""
@@ -129,14 +142,6 @@ class Reader:
             solved = rows.solve(sign * aim)
             if solved.x is not None:
                 self.points.append(solved.x)
-
-    def _find_seen(self, aim: np.ndarray, rows: _Rows) -> float:
-        """Find how far apart known points lie that agree with all that is said now."""
-        points = np.array(self.points).reshape(-1, len(aim))
-        if len(points) < 2:
-            return 0.0
-        right = rows.agree(points)
-        return float(np.ptp(points[right] @ aim)) if right.sum() > 1 else 0.0
 
     def _bound(self) -> _Rows:
         """Write what is said as rows: equal to a total, or at most one."""

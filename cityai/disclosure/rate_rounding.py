@@ -289,11 +289,11 @@ def _refine(said: Reader, secrets: Sequence[Secret], lines: np.ndarray, least: f
     """Say lines more finely where that leaves open all that is open now, the largest first."""
     if not secrets:
         return
-    need = [min(said.find_width(secret, least)[0], least) for secret in secrets]
+    need = [min(width, least) for width, _ in said.find_widths(secrets, least)]
     for line in lines[np.argsort(-said.people[lines], kind="stable")].tolist():
         while said.level[line] > EXACT:
             said.level[line] -= 1
-            widths = (said.find_width(secret, least)[0] for secret in secrets)
+            widths = (width for width, _ in said.find_widths(secrets, least))
             if any(width < asked - SLACK for width, asked in zip(widths, need, strict=True)):
                 said.level[line] += 1
                 break

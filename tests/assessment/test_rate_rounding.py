@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from cityai.assessment.metrics import find_metrics
-from cityai.disclosure.inference_attack import STEPS, find_range, list_said
+from cityai.disclosure.inference_attack import STEPS, Reader, find_range, list_said
 from cityai.disclosure.rate_rounding import choose_steps, find_ranges
+from cityai.disclosure.small_whole import mark_rate
 from cityai.records.audit_data import Cells, GroupTable
 
 K = 11.0
@@ -173,3 +174,24 @@ def test_a_verdict_that_would_narrow_the_range_too_much_makes_it_wider():
     assert all(told[key] >= step for key, step in alone.items())
     near = judge("c", "false_positive_rate", rate, rate + 0.07001, "fail")
     assert choose_steps(views, facts, [near])["group", "c"] >= told["group", "c"]
+
+
+def test_widths_of_many_counts_are_those_of_each_and_what_is_said_is_written_once(monkeypatch):
+    counts = np.zeros((3, 9))
+    counts[:, :2], counts[:, 3:5] = [[2, 30], [40, 3], [15, 20]], [[4, 50], [30, 30], [25, 10]]
+    keys = (("overall", "overall"), ("g", "a"), ("g", "b"), ("g", "c"))
+    parts = np.vstack([np.ones(3), np.eye(3)])
+    rates = tuple(mark_rate(m) for m in find_metrics("yes/no") if m.above and not m.complement)
+
+    def read() -> Reader:
+        return Reader(keys, parts, counts, np.array([0, 2, 2, 3]), {}, rates)
+
+    secrets = read().find_secrets(11)
+    assert len(secrets) > 2
+    each = [read().find_width(secret, 11)[0] for secret in secrets]
+    written, bound = [], Reader._bound
+    monkeypatch.setattr(Reader, "_bound", lambda self: written.append(1) or bound(self))
+    together = [width for width, _ in read().find_widths(secrets, 11)]
+    assert len(written) == 1
+    assert [w >= 11 - 1e-6 for w in together] == [w >= 11 - 1e-6 for w in each]
+    assert all(a >= 11 or a == pytest.approx(b) for a, b in zip(each, together, strict=True))
