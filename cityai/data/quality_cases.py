@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AS_OF, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
 from cityai.config.risk import RiskSpec
 from cityai.data.city_table import find_own
+from cityai.data.levels import STRETCH_DAYS, find_shares_leap
 from cityai.data.one_value import IN_CASES, find_several
 from cityai.data.periods import build_periods
 from cityai.data.quality import TableQuality, tabulate_periods
@@ -35,6 +37,7 @@ def _find_all(
     yield _find_unknown(cases, spec)
     yield _find_ahead(cases, spec)
     yield _find_run(cases, spec)
+    yield from find_shares_leap(*_count_stretches(cases), spec.question.unit)
 
 
 def _find_repeated(cases: Events, spec: RiskSpec) -> Finding:
@@ -154,6 +157,15 @@ def _find_run(cases: Events, spec: RiskSpec) -> Finding:
     return Finding(ALIKE, Status.FAIL, title, reason, usual, _SURELY, unit)
 
 
+def _count_stretches(cases: Events) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Count cases with the outcome, and with a known one, by stretches before the last of them."""
+    table = cases.table[cases.table[Y_TRUE].notna()]
+    day = table[OCCURRED_AT].dt.normalize()
+    back = ((day.max() - day).dt.days // STRETCH_DAYS).to_numpy(np.int64)
+    yes = np.bincount(back, table[Y_TRUE].to_numpy(np.float64)).astype(np.float64)
+    return yes[::-1], np.bincount(back)[::-1].astype(np.float64)
+
+
 def _count_months(cases: Events, spec: RiskSpec) -> pd.DataFrame:
     table = cases.table
     occurred = table[OCCURRED_AT]
@@ -169,5 +181,6 @@ def _count_months(cases: Events, spec: RiskSpec) -> pd.DataFrame:
 CASES: Final = TableQuality(lambda cases, _: cases.quality_facts.iloc[:0], _count_months, _find_all)
 """Adds the codes ``quality.one_value``, ``cases.repeated`` (an entity asked about several times at
 one moment), ``cases.unknown`` (outcomes that ought to be known and are not), ``cases.ahead``
-(cases that are asked about after all that is known, or take place later than they can) and
-``cases.alike`` (a stretch of days in which all outcomes are alike, beyond chance)."""
+(cases that are asked about after all that is known, or take place later than they can),
+``cases.alike`` (a stretch of days in which all outcomes are alike, beyond chance) and
+``quality.level``."""

@@ -15,6 +15,7 @@ from cityai.config.project import ProjectSpec
 from cityai.data.area_quality import find_silent_areas
 from cityai.data.city_table import find_own
 from cityai.data.features.as_of_join import find_positions
+from cityai.data.levels import find_totals_leap
 from cityai.data.one_value import ON_DAYS, find_constant, find_net, find_several
 from cityai.data.outages import LEAST_PERIODS, find_areas, find_touched, mark_reports
 from cityai.data.periods import Periods, by_period
@@ -89,6 +90,8 @@ def _find_all(
     yield find_constant(snapshot, spec)
     yield from find_net(snapshot, spec)
     yield from _find_cut(snapshot, spec)
+    whole = _add_up(snapshot, spec)[: _find_last(snapshot, spec) + 1]
+    yield from find_totals_leap(whole, snapshot.periods.freq)
     yield from find_all_sums(snapshot, spec)
     yield _find_silent(snapshot, spec)
     yield _find_empty(by_period, snapshot.periods, spec)
@@ -186,8 +189,8 @@ def _find_empty(by_period: pd.DataFrame, periods: Periods, spec: ProjectSpec) ->
 
 CELLS: Final = TableQuality(_measure_presence, _count_periods, _find_all)
 """Adds the codes ``quality.silent_area``, ``quality.one_value``, ``quality.constant``,
-``quality.net``, ``quality.cut_period``, ``quality.sums``, ``quality.running_total``,
-``quality.silent_entity`` and ``quality.empty_period``."""
+``quality.net``, ``quality.cut_period``, ``quality.level``, ``quality.sums``,
+``quality.running_total``, ``quality.silent_entity`` and ``quality.empty_period``."""
 
 
 def _find_cut(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
@@ -199,8 +202,7 @@ def _find_cut(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
     """
     periods = snapshot.periods
     totals = _add_up(snapshot, spec)
-    until = periods.start(periods.count) - pd.Timedelta(days=spec.data.reporting_delay_days)
-    last = min(int(periods.index(pd.DatetimeIndex([until]))[0]), periods.count) - 1
+    last = _find_last(snapshot, spec)
     shares = {i: _compare(totals, i, way, periods) for i, way in ((0, 1), (last, -1)) if i >= 0}
     cut = {i: share for i, share in shares.items() if share is not None and share < CUT}
     if not cut:
@@ -227,6 +229,13 @@ def _find_cut(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
     yield Finding(
         "quality.cut_period", Status.NOT_ENOUGH, title, reason, float(len(cut)), 0.0, unit
     )
+
+
+def _find_last(snapshot: Events, spec: ProjectSpec) -> int:
+    """Return the last period that is not still being reported."""
+    periods = snapshot.periods
+    until = periods.start(periods.count) - pd.Timedelta(days=spec.data.reporting_delay_days)
+    return min(int(periods.index(pd.DatetimeIndex([until]))[0]), periods.count) - 1
 
 
 def _add_up(snapshot: Events, spec: ProjectSpec) -> npt.NDArray[np.float64]:

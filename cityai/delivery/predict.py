@@ -144,8 +144,12 @@ def arrange_list(predicted: CasePredictions, model: FittingModel) -> pd.DataFram
 def _list_warnings(
     predicted: CasePredictions, as_of: datetime, model: FittingModel, quality: QualityReport
 ) -> tuple[str, ...]:
-    failed = [found for found in quality.findings if found.status is Status.FAIL]
-    said = [f"The data fail a check. {found.title}: {found.reason}" for found in failed]
+    told = {Status.FAIL: "failed", Status.NOT_ENOUGH: "is open"}
+    said = [
+        f"A check of the data {told[found.status]}. {found.title}: {found.reason}"
+        for found in quality.findings
+        if found.status in told
+    ]
     if as_of < predicted.trained_until:
         said.append(
             f"The model learnt from what was known before {predicted.trained_until:%Y-%m-%d}, "

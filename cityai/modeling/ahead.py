@@ -39,6 +39,7 @@ from cityai.modeling.forecasters.pretrained import refuse_other_weights
 from cityai.modeling.forecasters.protocol import Candidate, list_series
 from cityai.modeling.layouts.dense import read_history
 from cityai.modeling.layouts.source import IntArray
+from cityai.modeling.unlike import tell_unlike
 
 if TYPE_CHECKING:
     from cityai.config.project import Period, ProjectSpec
@@ -105,7 +106,8 @@ def predict_ahead(final: FinalModel, question: Question) -> Ahead:
     table, order, notes = question.arrange(final.predict(question.frame))
     ordered = question.frame.iloc[order].reset_index(drop=True)
     drivers = find_drivers(final, ordered, question.background, rows.labels)
-    return Ahead(table.reset_index(drop=True), drivers, notes)
+    unlike = tell_unlike(final, rows, question.frame, question.background)
+    return Ahead(table.reset_index(drop=True), drivers, (*notes, *unlike))
 
 
 def lay_panel_ahead(

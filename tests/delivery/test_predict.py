@@ -179,6 +179,23 @@ def test_a_weekend_without_cases_does_not_end_the_data(ranked: City) -> None:
     assert "2023-11-21" in caught.value.expected
 
 
+def test_what_the_model_never_saw_is_told(ranked: City) -> None:
+    """Kitchens with other ids have no past, and a renamed kind is a new one."""
+    kind, final = open_kind(load_project(ranked.folder)), ranked.result.backtest.final
+    cases = kind.read()
+    plain = " ".join(kind.predict(cases, final, LAST).notes)
+    assert "never saw" not in plain
+    assert "it is not known" not in plain
+    table, asked = cases.table, cases.table["as_of"] >= LAST
+    table = table.assign(
+        entity_id=table["entity_id"].mask(asked, "0" + table["entity_id"]),
+        kind=table["kind"].mask(asked & (table["kind"] == "cafe"), "café"),
+    )
+    other = " ".join(kind.predict(replace(cases, table=table), final, LAST).notes)
+    assert "The model never saw 'café' as kind of kitchen" in other
+    assert "Of 100% of the 5 rows it is not known" in other
+
+
 def _find_model(city: City) -> Path:
     return next((city.place / ".cityai" / "artifacts").rglob("artifacts/model/record.json")).parent
 
