@@ -17,7 +17,7 @@ from cityai.card.words import PAIR, find_side
 from cityai.columns import DECIDING, FORECAST
 from cityai.config.policy import VerdictRules
 from cityai.findings import Status
-from cityai.i18n.messages import say, uncapitalize
+from cityai.i18n.messages import say
 
 FAILED: Final = frozenset({Status.FAIL.value, Status.ERROR.value})
 AGAINST: Final = "evaluate.better_than_baselines."
@@ -96,9 +96,13 @@ class Grounds:
         return tuple(r for r in self.open if r.grade != NO_GAP)
 
     def name_check(self, finding: FindingPart) -> str:
-        """Return what a check is called within a sentence; a baseline by a reader's name of it."""
+        """Return what a check is called within a sentence; a baseline by a reader's name of it.
+
+        It is quoted: many titles say what would be right, and are no statement that it is.
+        """
         label = self.name_baseline(finding.code)
-        return uncapitalize(say("Better than {replace}", replace=label) if label else finding.title)
+        title = say("Better than {replace}", replace=label) if label else finding.title
+        return say("“{title}”", title=title)
 
     def name_baseline(self, code: str) -> str:
         """Return the label of the baseline that a check compares with; nothing for others."""
