@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cityai.config.project import Period
-from cityai.data.periods import by_period
+from cityai.data.periods import WEEK, by_period
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import count_periods, join, say
 
@@ -71,7 +71,7 @@ def find_shares_leap(
         "each of {count:,} stretches of that length before {low:.0%} to {high:.0%}.",
         share=shares[-1],
         unit=unit,
-        span=count_periods(4, "week"),
+        span=count_periods(4, WEEK),
         count=len(shares) - 1,
         low=shares[:-1].min(),
         high=shares[:-1].max(),
