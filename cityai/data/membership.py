@@ -235,7 +235,8 @@ def _cut_bands(
     cuts = np.quantile(used, np.arange(1, n) / n) if len(used) else np.array([])
     if len(used) < n or (np.diff([-np.inf, *cuts, float(used.max())]) <= 0).any():
         raise DataError(
-            f"'{column}' of {len(used)} areas cannot be cut into {n} bands",
+            f"'{column}' cannot be cut into {n} bands: it has {used.nunique():,} different values "
+            f"in {len(used):,} area{'s' * (len(used) != 1)}",
             where=f"{where}.bands",
             expected="enough areas with different values",
             next_step="give fewer `band_names`",
