@@ -6,6 +6,7 @@ import codecs
 import csv
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -77,10 +78,9 @@ def _find_layout(path: Path, encoding: str) -> tuple[str, int]:
     best: tuple[float, int, str, int] = (0.0, 1, ",", 0)
     for delimiter in ",;\t|":
         with path.open(encoding=encoding, errors="replace", newline="") as file:
-            try:
-                rows = list(islice(csv.reader(file, delimiter=delimiter), _LINES))
-            except csv.Error:  # a cell longer than 131,072 characters: reading the rows says so
-                continue
+            rows: list[list[str]] = []
+            with suppress(csv.Error):  # a cell longer than 131,072 characters: those before it tell
+                rows.extend(islice(csv.reader(file, delimiter=delimiter), _LINES))
         counts = Counter(len(row) for row in rows if row)
         if not counts:
             continue
