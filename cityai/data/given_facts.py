@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Final
 
 import pandas as pd
@@ -14,7 +13,7 @@ from cityai.data.conversion import UNSAID, fold_spelling
 from cityai.data.quality_facts import ONE_VALUE, UNKNOWN_AREA
 from cityai.data.source import SourceTable
 from cityai.data.source.engine import fetch_frame
-from cityai.data.yes_no import count_unsaid, list_no
+from cityai.data.yes_no import count_unsaid, list_no, quote_values
 
 GROUP: Final = "group."
 """Prefix of a column that divides rows into groups, as text."""
@@ -100,7 +99,7 @@ def _list_answers(cells: pd.DataFrame, spec: AuditFileSpec) -> list[Fact]:
             found.append((UNSAID_NO, name, EVERYWHERE, EVERYWHERE, total - n, total, math.nan))
         meant, surely = list_no(cells[name], yes)
         if len(meant) > 1:
-            said = _quote(meant.index)
+            said = quote_values(meant.index)
             rows = int(meant[surely].sum()), int(meant.sum())
             found.append((SEVERAL_NO, name, "values", said, *rows, math.nan))
     return found
@@ -118,25 +117,19 @@ def _list_groups(table: pd.DataFrame, spec: AuditFileSpec) -> list[Fact]:
         numbers = pd.to_numeric(texts, errors="coerce").notna()
         if column in cut:
             good = int(counts[numbers].sum())
-            said = _quote(texts[~numbers])
+            said = quote_values(texts[~numbers])
             found.append((NO_NUMBER, column, "values", said, good, rows, math.nan))
             continue
         for _, same in texts.groupby(fold_spelling(texts)):
             if len(same) > 1:
                 held = counts[same]
                 most = int(held.max()), int(held.sum())
-                found.append((ALIKE, column, "values", _quote(same), *most, math.nan))
+                found.append((ALIKE, column, "values", quote_values(same), *most, math.nan))
         unsaid = texts.str.strip().str.lower().isin(UNSAID)
         if unsaid.any():
             known = int(counts[~unsaid].sum())
-            said = _quote(texts[unsaid])
+            said = quote_values(texts[unsaid])
             found.append((UNSAID_GROUP, column, "values", said, known, rows, math.nan))
         if len(texts) > MOST_NUMBERS and numbers.all():
             found.append((MANY_NUMBERS, column, EVERYWHERE, EVERYWHERE, 0, len(texts), math.nan))
     return found
-
-
-def _quote(values: Iterable[object]) -> str:
-    """Write some values side by side, the first few."""
-    texts = sorted(map(str, values))
-    return ", ".join(f"'{x}'" for x in texts[:6]) + (", ..." if len(texts) > 6 else "")

@@ -59,13 +59,13 @@ def read_answer(column: pd.Series, yes: Iterable[object], where: str) -> pd.Seri
     text = write_answer(column)
     known = text.notna()
     lower = text[known].astype(str).str.lower()
-    meant = set(write_answer(pd.Series(list(yes), dtype=object)).astype(str).str.lower())
+    meant = _fold_yes(yes)
     if meant:
         if absent := meant - set(lower):
             raise DataError(
                 f"no row holds {', '.join(sorted(absent))}",
                 where=where,
-                expected=f"some of {_show_values(text[known])}",
+                expected=f"some of {quote_values(text[known])}",
                 next_step="correct the value, or leave it out: any other value means no",
             )
     else:
@@ -73,7 +73,7 @@ def read_answer(column: pd.Series, yes: Iterable[object], where: str) -> pd.Seri
         odd = ~lower.isin((*TRUE, *FALSE))
         if odd.any():
             raise DataError(
-                f"a yes or no cannot be told from {_show_values(text[known][odd])}",
+                f"a yes or no cannot be told from {quote_values(text[known][odd])}",
                 where=where,
                 expected="0 and 1, true and false, or yes and no",
                 next_step="list the values that mean yes in `outcome_yes` or `decision_yes`",
@@ -86,20 +86,26 @@ def read_answer(column: pd.Series, yes: Iterable[object], where: str) -> pd.Seri
 def count_unsaid(column: pd.Series, yes: Iterable[object]) -> int:
     """Count the answers that mean no for want of another meaning, and say that nothing is known."""
     lower = write_answer(column).dropna().astype(str).str.strip().str.lower()
-    meant = set(write_answer(pd.Series(list(yes), dtype=object)).astype(str).str.lower())
+    meant = _fold_yes(yes)
     return int((lower.isin(UNSAID) & ~lower.isin(meant)).sum()) if meant else 0
 
 
 def list_no(column: pd.Series, yes: Iterable[object]) -> tuple[pd.Series, pd.Series]:
     """Count rows by each text that means no, and tell which of these texts say so themselves."""
     text = write_answer(column).dropna().astype(str)
-    meant = set(write_answer(pd.Series(list(yes), dtype=object)).astype(str).str.lower())
+    meant = _fold_yes(yes)
     counts = text[~text.str.lower().isin(meant)].value_counts()
     lower = pd.Series(counts.index.str.lower(), index=counts.index)
     # Where nothing says no by itself, as with Denied and Withdrawn, each may.
     return counts, lower.isin(FALSE) & ~lower.isin(UNSAID)
 
 
-def _show_values(values: pd.Series) -> str:
-    found = sorted(set(values.astype(str)))
+def _fold_yes(yes: Iterable[object]) -> set[str]:
+    """Return the texts that mean yes, in small letters, as answers are written."""
+    return set(write_answer(pd.Series(list(yes), dtype=object)).astype(str).str.lower())
+
+
+def quote_values(values: Iterable[object]) -> str:
+    """Write different values side by side, the first few in their order."""
+    found = sorted(set(map(str, values)))
     return ", ".join(f"'{v}'" for v in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")

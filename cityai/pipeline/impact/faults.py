@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -15,6 +14,7 @@ from cityai.columns import VALUE
 from cityai.config.evaluation import EvaluationSpec
 from cityai.data.periods import Periods
 from cityai.data.sums import find_whole, is_total
+from cityai.data.written_dates import drop_accents
 from cityai.errors import DataError, SpecError
 from cityai.impact.records import PERIOD, UNIT
 from cityai.pipeline.impact.outcomes import CASES, MEASURED_AT
@@ -124,9 +124,7 @@ def _tell_unit(what: str, where: str) -> DataError:
 
 def simplify_name(name: str) -> str:
     """Write a name without what programs change: case, accents, marks, zeros before a number."""
-    text = unicodedata.normalize("NFKD", name.casefold())
-    plain = "".join(c for c in text if not unicodedata.combining(c))
-    plain = re.sub(r"(?<=\d)[.]0+$", "", plain.strip())
+    plain = re.sub(r"(?<=\d)[.]0+$", "", drop_accents(name.casefold()).strip())
     plain = re.sub(r"(?<![\d.])0+(?=\d)", "", plain)
     return " ".join(re.split(r"[\W_]+", plain)).strip()
 
