@@ -290,3 +290,14 @@ def test_nothing_names_a_machine_or_an_index():
     lock = (ROOT / "requirements.lock").read_text()
     assert "://" not in lock
     assert "--index" not in lock
+
+
+def test_what_reviewers_are_told_of_the_sample_city_is_on_its_card() -> None:
+    card = (ROOT / "model_cards" / "sample_requests" / "card.md").read_text("utf-8")
+    page = (ROOT / "docs" / "cards-for-reviewers.md").read_text("utf-8")
+    off = re.search(r"off by ([\d,]+ in every [\d,]+ requests), .* by ([\d,]+)\.", card)
+    missed = re.search(r"1 request in (\d+) was missed; .* 1 request in (\d+) was", card)
+    assert off
+    assert missed
+    assert f"by {off[1]}, the present rule by {off[2]} |" in page
+    assert f"1 request in {missed[1]} missed, in the highest 1 in {missed[2]} |" in page
